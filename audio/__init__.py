@@ -1,0 +1,1 @@
+"""Sound <-> spectrogram picture. Knows nothing of diffusion or of the app."""

@@ -1,0 +1,312 @@
+"""The command line: `riffapp loop "house drums, saw bass" --bpm 124 -o loop.wav`.
+
+Nothing heavy is imported before a command runs. Exit codes: 0 done, 2 something to correct in
+the command or its files, 3 something the machine lacks (disk, memory, permission), 130 stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from riffapp import __version__, settings, terminal
+from riffapp.errors import USER, UsageError, blame
+
+if TYPE_CHECKING:
+    from riffapp.studio.files import Saved
+    from riffapp.studio.types import LoopRequest, LoopResult
+
+_STOPPED = 130
+
+_NAMES = """\
+files:
+  -o loop.wav              writes loop.wav and its spectrogram loop.png, in place of older ones
+  -o loop.wav --takes 3    writes loop_1.wav, loop_2.wav, loop_3.wav, and a picture beside each
+  -o FOLDER, or no -o      names them after the words, tempo and seed, and never replaces a file:
+                           where the name is taken, -2, -3 ... is put behind it
+A picture that riffapp did not make is never replaced. Each file holds all its settings:
+  riffapp loop --from loop.png -o again.wav    makes the same bytes again
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USER, f"riffapp: {message}; see {self.prog} --help\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code comes out."""
+    args = _parser().parse_args(argv)
+    try:
+        code: int = args.run(args)
+    except KeyboardInterrupt:
+        print("riffapp: stopped", file=sys.stderr)
+        return _STOPPED
+    except BrokenPipeError:
+        # The reader of our output has left, as `head` does: nothing is wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        found = blame(error)
+        if found is None:
+            raise
+        code, sentence = found
+        print(f"riffapp: {sentence}", file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="riffapp", description="Loops from words, tempo-exact and without a seam."
+    )
+    parser.add_argument("--version", action="version", version=f"riffapp {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for add in (
+        _add_loop,
+        _add_image_to_audio,
+        _add_audio_to_image,
+        _add_info,
+        _add_doctor,
+        _add_ui,
+    ):
+        add(commands)
+    return parser
+
+
+# ---- loop -------------------------------------------------------------------------------------
+
+
+def _add_loop(commands: Any) -> None:
+    p = commands.add_parser(
+        "loop",
+        help="make a loop from words",
+        epilog=_NAMES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.add_argument("prompt", nargs="?", help='what to play: "house drums, saw bass, A minor"')
+    p.add_argument("--negative", metavar="WORDS", help="what to keep out")
+    p.add_argument("--bpm", type=float, help="exact tempo, 40 to 240 (120)")
+    p.add_argument("--bars", type=int, help="length: 1, 2, 4 or 8 bars (2)")
+    p.add_argument("--meter", help="4/4, the only one that is taught")
+    p.add_argument("--key", help="such as 'A minor' or 'F#'")
+    p.add_argument("--seed", type=int, help="the same seed gives the same loop (-1: draw one)")
+    p.add_argument("--takes", type=int, help="how many, with seeds seed, seed+1, ... (1)")
+    p.add_argument("--steps", type=int, help="denoising steps")
+    p.add_argument("--cfg", type=float, help="how closely to follow the words")
+    p.add_argument("--sampler", help="'DPM++ 2M', 'Euler', 'Euler a'")
+    p.add_argument("--schedule", help="'Karras', 'Uniform'")
+    p.add_argument("--quality", help="of the sound: draft, fast, best (fast)")
+    p.add_argument("--rate", type=int, help="44100 or 48000 Hz (44100)")
+    p.add_argument("--bit-depth", help="of WAV and FLAC: 16, 24, float (16; float: WAV only)")
+    p.add_argument("--checkpoint", help="name, folder or hub id (loops)")
+    p.add_argument(
+        "--from", dest="source", type=Path, metavar="FILE", help="settings of a PNG or sound file"
+    )
+    _add_output(p, "sound file: .wav, .flac, .ogg or .mp3; or a folder")
+    p.add_argument("--format", help="wav, flac, ogg or mp3, where -o names none (wav)")
+    _add_machine(p)
+    p.set_defaults(run=_loop)
+
+
+def _loop(args: argparse.Namespace) -> int:
+    from riffapp.studio import checkpoints, files, text_to_audio
+
+    found = settings.load()
+    request, origin = _wish(args, found)
+    sound = checkpoints.read_sound(request.checkpoint)
+    planned = text_to_audio.plan_loop(request, sound)
+    paths = files.targets(args.output, planned, suffix=args.format)
+    start = time.perf_counter()
+    instrument = checkpoints.load(
+        planned.checkpoint,
+        device=_device(args, found, origin),
+        threads=_threads(args, found, origin),
+    )
+    load_s = time.perf_counter() - start
+    made: list[tuple[LoopResult, Saved]] = []
+    with terminal.Bar(shown=not (args.json or found.plain)) as on_progress:
+        loops = text_to_audio.make_loops(instrument, planned, on_progress=on_progress)
+        for result, path in zip(loops, paths, strict=True):
+            made.append((result, files.save(result, path)))
+    notes = [*made[0][0].warnings, *text_to_audio.strayed(origin, made[0][0].origin)]
+    if args.json:
+        terminal.dump(terminal.loops_document(planned, made, notes, load_s=load_s))
+    else:
+        terminal.print_loops(made, load_s=load_s)
+        terminal.print_notes(notes)
+    return 0
+
+
+def _wish(args: argparse.Namespace, found: settings.Settings) -> tuple[LoopRequest, Any]:
+    """The request from a file's settings, or from nothing, with the flags on top."""
+    from riffapp.studio import files
+    from riffapp.studio.types import LoopRequest
+
+    flags = {f.name: getattr(args, f.name) for f in fields(LoopRequest)}
+    flags = {name: value for name, value in flags.items() if value is not None}
+    if args.source is not None:
+        record = files.record_of(args.source)
+        return replace(record.request, **flags), record.origin
+    if args.prompt is None:
+        raise UsageError("no prompt: say what to play, such as 'house drums, saw bass', or --from")
+    return LoopRequest(**{"checkpoint": found.checkpoint, **flags}), None
+
+
+def _device(args: argparse.Namespace, found: settings.Settings, origin: Any) -> str:
+    """The flag, else what made the file (a GPU only if there is one), else the setting."""
+    if args.device is not None:
+        return str(args.device)
+    return "cpu" if origin is not None and origin.device == "cpu" else found.device
+
+
+def _threads(args: argparse.Namespace, found: settings.Settings, origin: Any) -> int | None:
+    """The flag, else what made the file, else the setting; None leaves it to torch."""
+    if args.threads is not None:
+        return int(args.threads)
+    return found.threads if origin is None else int(origin.threads)
+
+
+# ---- pictures and files -----------------------------------------------------------------------
+
+
+def _add_image_to_audio(commands: Any) -> None:
+    p = commands.add_parser("image-to-audio", help="play a spectrogram picture")
+    p.add_argument("picture", type=Path, help="PNG of riffapp's or Riffusion's")
+    p.add_argument("--bpm", type=float, help="play a loop at another tempo, 40 to 240")
+    p.add_argument("--quality", default="fast", help="draft, fast, best (fast)")
+    p.add_argument("--rate", type=int, help="44100 or 48000 Hz (the picture's own)")
+    p.add_argument("--bit-depth", default="16", help="16, 24, float (16)")
+    _add_output(p, "sound file: .wav, .flac, .ogg or .mp3 (beside the picture, .wav)")
+    _add_json(p)
+    p.set_defaults(run=_image_to_audio)
+
+
+def _image_to_audio(args: argparse.Namespace) -> int:
+    from riffapp.studio import files, pictures
+
+    path = files.target(args.output or files.beside(args.picture, ".wav"))
+    played = pictures.image_to_audio(
+        files.open_picture(args.picture), bpm=args.bpm, quality=args.quality, rate=args.rate
+    )
+    files.save_clip(played.clip, path, bit_depth=args.bit_depth, tempo=played.tempo)
+    return _report(args, path, pictures.facts(played), played.notes)
+
+
+def _add_audio_to_image(commands: Any) -> None:
+    p = commands.add_parser("audio-to-image", help="draw a sound as a spectrogram picture")
+    p.add_argument("sound", type=Path, help=".wav, .flac, .ogg or .mp3")
+    p.add_argument("--bpm", type=float, help="tempo of a loop, where the file does not say it")
+    p.add_argument("--stereo", action="store_true", help="left in green, right in blue")
+    p.add_argument("--checkpoint", help="draw a loop as this checkpoint sees it (loops)")
+    _add_output(p, "PNG (beside the sound)")
+    _add_json(p)
+    p.set_defaults(run=_audio_to_image)
+
+
+def _audio_to_image(args: argparse.Namespace) -> int:
+    from riffapp.studio import files, pictures
+
+    path = files.picture_target(args.output or files.beside(args.sound, ".png"))
+    drawn = pictures.audio_to_image(
+        args.sound,
+        bpm=args.bpm,
+        stereo=args.stereo,
+        checkpoint=args.checkpoint or settings.load().checkpoint,
+    )
+    files.save_drawing(drawn, path)
+    return _report(args, path, pictures.facts(drawn))
+
+
+def _add_info(commands: Any) -> None:
+    p = commands.add_parser("info", help="what a file or a checkpoint says of itself")
+    p.add_argument("file", help="PNG or sound file; or a checkpoint: its words, bars and licence")
+    _add_json(p)
+    p.set_defaults(run=_info)
+
+
+def _info(args: argparse.Namespace) -> int:
+    from riffapp.studio import info
+
+    facts = info.facts(args.file)
+    if args.json:
+        terminal.dump(facts)
+    else:
+        print("\n".join(info.lines(facts)))
+    return 0
+
+
+def _report(
+    args: argparse.Namespace, path: Path, facts: dict[str, Any], notes: Sequence[str] = ()
+) -> int:
+    if args.json:
+        terminal.dump({"file": str(path), **facts, "warnings": list(notes)})
+        return 0
+    print(f"{path}  " + ", ".join(f"{name} {value}" for name, value in facts.items()))
+    terminal.print_notes(notes)
+    return 0
+
+
+# ---- the house --------------------------------------------------------------------------------
+
+
+def _add_doctor(commands: Any) -> None:
+    p = commands.add_parser("doctor", help="find what is wrong with the installation")
+    _add_json(p)
+    p.set_defaults(run=_doctor)
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from riffapp import doctor
+
+    findings = doctor.examine()
+    if args.json:
+        terminal.dump([asdict(finding) for finding in findings])
+    else:
+        marks = {True: "ok     ", False: "BROKEN ", None: "note   "}
+        for finding in findings:
+            print(f"{marks[finding.ok]}{finding.subject:16}{finding.words}")
+    return doctor.verdict(findings)
+
+
+def _add_ui(commands: Any) -> None:
+    p = commands.add_parser("ui", help="open the page in the browser")
+    p.add_argument("--port", type=int, default=8501)
+    p.add_argument("--host", default="127.0.0.1", help="address to listen on (this machine only)")
+    p.add_argument("--no-browser", action="store_true", help="serve only")
+    p.set_defaults(run=_ui)
+
+
+def _ui(args: argparse.Namespace) -> int:
+    # A process of its own: doors do not import one another, and Ctrl-C goes straight to it.
+    command = [sys.executable, "-m", "riffapp.ui", "--port", str(args.port), "--host", args.host]
+    sys.stdout.flush()
+    os.execv(sys.executable, command + ["--no-browser"] * args.no_browser)
+
+
+# ---- what several commands share --------------------------------------------------------------
+
+
+def _add_output(p: argparse.ArgumentParser, words: str) -> None:
+    p.add_argument("-o", "--output", type=Path, metavar="FILE", help=words)
+
+
+def _add_json(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def _add_machine(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--device", help="cpu, cuda, mps or auto (auto)")
+    p.add_argument("--threads", type=int, help="CPU threads; the bytes may depend on it")
+    _add_json(p)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The use cases: each turns a plain request into a plain result."""

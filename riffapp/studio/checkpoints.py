@@ -1,0 +1,165 @@
+"""Which checkpoint is meant, and what it says of how it sounds.
+
+A checkpoint is a name ('loops', embedded), a folder in diffusers layout, or a hub id
+('owner/name'). Its `sound.json` makes it an instrument:
+
+    params    SpectrogramParams of its pictures
+    template  how words, key and tempo become its prompt, e.g. "{prompt}, {key}, {bpm} bpm"
+    bars      lengths it was trained on; meter, "4/4"
+    words     every word it was taught
+    licence   of the weights
+    defaults  steps, cfg, sampler, schedule
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from riffapp.errors import UsageError
+
+if TYPE_CHECKING:
+    from audio.types import SpectrogramParams
+    from sdcore.models.checkpoint import Checkpoint
+
+EMBEDDED = Path(__file__).resolve().parents[1] / "checkpoints"
+SOUND_FILE = "sound.json"
+MAX_THREADS = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sound:
+    """A checkpoint's sound.json, read and checked. `bars` rise; `words` may be empty."""
+
+    params: SpectrogramParams
+    template: str
+    bars: tuple[int, ...]
+    meter: str
+    words: tuple[str, ...]
+    licence: str
+    steps: int
+    cfg: float
+    sampler: str
+    schedule: str
+
+    @property
+    def columns_per_bar(self) -> int:
+        """Picture columns of one bar of 4/4."""
+        from audio.types import BeatFrames
+
+        assert isinstance(self.params.frames, BeatFrames)  # read_sound lets no other in
+        return self.params.frames.per_beat * 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instrument:
+    """A loaded checkpoint that knows how it sounds. `name` is what a file records."""
+
+    name: str
+    checkpoint: Checkpoint
+    sound: Sound
+
+
+def names() -> tuple[str, ...]:
+    """The embedded checkpoints' names."""
+    if not EMBEDDED.is_dir():
+        return ()
+    found = (p.name for p in EMBEDDED.iterdir() if (p / "model_index.json").is_file())
+    return tuple(sorted(found))
+
+
+def folder(ref: str) -> Path:
+    """The folder that `ref` means; a hub id is fetched into the hub's own cache once.
+
+    Raises UsageError when nothing of that name is here and it is no hub id.
+    """
+    if not ref.strip():
+        raise UsageError(f"no checkpoint named: known are {_known()}")
+    embedded = EMBEDDED / ref
+    if ref.replace("-", "").replace("_", "").isalnum() and embedded.is_dir():
+        return embedded
+    path = Path(ref).expanduser()
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise UsageError(f"checkpoint '{ref}' is a file: give a folder in diffusers layout")
+    if ref.count("/") == 1 and not ref.startswith((".", "/", "~")):
+        from sdcore.models import fetch
+
+        return fetch(ref)
+    raise UsageError(
+        f"unknown checkpoint '{ref}': known are {_known()}; "
+        "or give a folder in diffusers layout or a hub id (owner/name)"
+    )
+
+
+def read_sound(ref: str) -> Sound:
+    """What the checkpoint says of how it sounds.
+
+    Raises UsageError where it says nothing (an image model) or nothing usable.
+    """
+    path = folder(ref) / SOUND_FILE
+    if not path.is_file():
+        raise UsageError(
+            f"checkpoint '{ref}' has no {SOUND_FILE}: it is an image model and does not say how "
+            "its pictures sound; choose one that does, such as 'loops'"
+        )
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise UsageError(f"{path} is not JSON ({error}): write it anew") from error
+    return _sound(plain, path)
+
+
+def load(ref: str, *, device: str = "auto", threads: int | None = None) -> Instrument:
+    """The checkpoint's weights on `device`, and its sound; `threads` are this process's from then.
+
+    Raises UsageError as `read_sound` does and for fewer than one thread, sdcore's errors for
+    weights that are missing or broken.
+    """
+    import torch
+
+    from sdcore.models.load import load as load_weights
+
+    sound = read_sound(ref)
+    if threads is not None:
+        if not 1 <= threads <= MAX_THREADS:
+            raise UsageError(f"threads {threads}: give 1 to {MAX_THREADS}")
+        torch.set_num_threads(threads)
+    checkpoint = load_weights(folder(ref), device=device)
+    return Instrument(name=ref, checkpoint=checkpoint, sound=sound)
+
+
+def _sound(plain: Any, path: Path) -> Sound:
+    from audio.errors import AudioError
+    from audio.types import BeatFrames, SpectrogramParams
+
+    if not isinstance(plain, dict) or "params" not in plain:
+        raise UsageError(f"{path} has no 'params': it must say how the pictures sound")
+    try:
+        params = SpectrogramParams.from_json(plain["params"])
+        defaults: Mapping[str, Any] = plain.get("defaults", {})
+        sound = Sound(
+            params=params,
+            template=str(plain.get("template", "{prompt}")),
+            bars=tuple(sorted(int(n) for n in plain.get("bars", [2]))),
+            meter=str(plain.get("meter", "4/4")),
+            words=tuple(str(word) for word in plain.get("words", [])),
+            licence=str(plain.get("licence", "")),
+            steps=int(defaults.get("steps", 16)),
+            cfg=float(defaults.get("cfg", 4.0)),
+            sampler=str(defaults.get("sampler", "DPM++ 2M")),
+            schedule=str(defaults.get("schedule", "Karras")),
+        )
+    except (AudioError, TypeError, ValueError, AttributeError) as error:
+        raise UsageError(f"{path}: {error}") from error
+    if not isinstance(params.frames, BeatFrames) or not sound.bars:
+        raise UsageError(f"{path}: loops need a beat grid and trained bars, so that tempo is exact")
+    return sound
+
+
+def _known() -> str:
+    return ", ".join(f"'{name}'" for name in names()) or "none embedded"

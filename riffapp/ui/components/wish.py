@@ -1,0 +1,212 @@
+"""What a loop is asked for with: the widgets, and the request that they say.
+
+Every widget keeps its value in the session under the name of the request's field.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from riffapp.settings import Settings
+from riffapp.studio import checkpoints, prompts
+from riffapp.studio.checkpoints import Sound
+from riffapp.studio.types import (
+    BARS,
+    BIT_DEPTHS,
+    BPM_RANGE,
+    MAX_CFG,
+    MAX_PROMPT_CHARS,
+    MAX_SEED,
+    MAX_STEPS,
+    MAX_TAKES,
+    RATES,
+    LoopRequest,
+)
+from riffapp.ui import words
+from riffapp.ui.components.chips import chips
+from riffapp.ui.say import plain
+
+# The first of these whose words the checkpoint knows is there on the first visit.
+EXAMPLES = (
+    "deep house 909 drums, saw bass, offbeat electric piano chords",
+    "house drums, saw bass, piano chords",
+    "house drums, saw bass",
+)
+FIRST_BPM, FIRST_KEY, TAKES = 124.0, "A minor", 8
+FORMATS = (".wav", ".flac", ".ogg", ".mp3")
+KEYS = tuple(f"{pitch} {mode}" for mode in ("major", "minor") for pitch in prompts.SHARPS)
+_DEPTHS = {"16": "16 bit", "24": "24 bit", "float": "32 bit float"}
+
+
+def begin(settings: Settings, sound: Sound) -> None:
+    """Fill a new session with a wish that one click plays."""
+    known = (e for e in EXAMPLES if not prompts.unknown_words(e, sound.words))
+    first = {"prompt": next(known, EXAMPLES[-1]), "bpm": FIRST_BPM, "key": FIRST_KEY, "bars": 2}
+    first |= {"takes": 1, "checkpoint": settings.checkpoint, "suffix": FORMATS[0], "play": True}
+    for name, value in first.items():
+        st.session_state.setdefault(name, value)
+
+
+def request() -> LoopRequest:
+    """What the widgets say now."""
+    s = st.session_state
+    return LoopRequest(
+        prompt=s.prompt,
+        negative=s.negative,
+        bpm=s.bpm,
+        bars=s.bars,
+        key=s.key,
+        seed=-1 if s.seed is None else s.seed,
+        takes=s.takes,
+        steps=s.steps,
+        cfg=s.cfg,
+        sampler=s.sampler,
+        schedule=s.schedule,
+        quality=s.quality,
+        rate=s.rate,
+        bit_depth=s.bit_depth,
+        checkpoint=s.checkpoint,
+    )
+
+
+def prompt_box(sound: Sound) -> None:
+    """The prompt, its chips, and a hint for each word that means nothing to the model."""
+    st.text_area(
+        "What should play?",
+        key="prompt",
+        height=90,
+        max_chars=MAX_PROMPT_CHARS,
+        help="Instruments and moods in your own words. (saw bass:1.3) weighs more, (…:0.7) less.",
+    )
+    for unknown in prompts.unknown_words(st.session_state.prompt, sound.words):
+        _hint(unknown)
+    groups = words.groups(st.session_state.checkpoint, sound)
+    if groups:
+        chips(groups, prompt="prompt")
+    if len(groups) > 1:
+        st.button(
+            "Surprise me",
+            icon=":material/casino:",
+            type="tertiary",
+            on_click=_surprise,
+            args=(groups,),
+            help="A prompt of words that the model knows",
+        )
+
+
+def _hint(unknown: prompts.Unknown) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", key=f"hint_{unknown.word}"):
+        st.markdown(f":orange[:material/info:] The model was never taught “{plain(unknown.word)}”.")
+        st.button(
+            f"Use “{plain(unknown.nearest)}”",
+            key=f"use_{unknown.word}",
+            type="tertiary",
+            on_click=_swap,
+            args=(unknown.word, unknown.nearest),
+            help="The nearest word that it knows",
+        )
+
+
+def _swap(word: str, other: str) -> None:
+    st.session_state.prompt = words.swap(st.session_state.prompt, word, other)
+
+
+def _surprise(groups: Mapping[str, Sequence[str]]) -> None:
+    st.session_state.prompt = words.surprise(groups, random.SystemRandom())
+
+
+def music() -> None:
+    """Tempo, length, key and number of takes: what a musician sets first."""
+    low, high = BPM_RANGE
+    with st.container(horizontal=True, key="music"):
+        st.number_input(
+            "Tempo (BPM)", low, high, step=1.0, format="%g", key="bpm", width=150,
+            help="Exact, fractions too: 92.5 is 92.5",
+        )  # fmt: skip
+        st.selectbox("Key", (None, *KEYS), format_func=_key_text, key="key", width=150)
+        st.segmented_control("Bars", BARS, key="bars", required=True, help="Bars of 4/4")
+        st.number_input(
+            "Takes", 1, TAKES, step=1, key="takes", width=120, help="Loops of the same words"
+        )
+
+
+def _key_text(key: str | None) -> str:
+    return "Any" if key is None else key.replace("#", "♯")
+
+
+def advanced(settings: Settings, sound: Sound) -> None:
+    """All that may stay as it is."""
+    with st.expander("Advanced", icon=":material/tune:"):
+        st.text_input(
+            "Leave out", key="negative", max_chars=MAX_PROMPT_CHARS, placeholder="hi-hats, reverb",
+            help="Negative prompt: what should not be heard",
+        )  # fmt: skip
+        _seed()
+        _diffusion(settings, sound)
+        _file()
+        st.toggle("Play the first take as soon as it is made", key="play")
+
+
+def _seed() -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.number_input(
+            "Seed", 0, MAX_SEED, value=None, step=1, key="seed", width=220,
+            placeholder="a new one each time",
+            help="The same seed and settings make the same loop. Take 2 has the next seed.",
+        )  # fmt: skip
+        st.button("New seed", icon=":material/casino:", on_click=_new_seed)
+
+
+def _new_seed() -> None:
+    st.session_state.seed = secrets.randbelow(MAX_SEED - MAX_TAKES)
+
+
+def _diffusion(settings: Settings, sound: Sound) -> None:
+    from audio.phase import QUALITIES
+    from sdcore.samplers import SAMPLERS
+    from sdcore.schedules import SCHEDULES
+
+    known = tuple(dict.fromkeys((settings.checkpoint, *checkpoints.names())))
+    if len(known) > 1:
+        st.selectbox("Checkpoint", known, key="checkpoint")
+    left, right = st.columns(2)
+    left.number_input(
+        "Steps", 1, MAX_STEPS, value=sound.steps, step=1, key="steps",
+        help="More is slower and finer",
+    )  # fmt: skip
+    right.number_input(
+        "Guidance (CFG)", 0.0, MAX_CFG, value=sound.cfg, step=0.5, format="%g", key="cfg",
+        help="How closely the words are followed",
+    )  # fmt: skip
+    _choice(left, "Sampler", tuple(SAMPLERS), first=sound.sampler)
+    _choice(right, "Schedule", tuple(SCHEDULES), first=sound.schedule)
+    st.segmented_control(
+        "Quality", tuple(QUALITIES), default="fast", required=True, key="quality",
+        format_func=str.capitalize, help="How long the picture is turned into sound",
+    )  # fmt: skip
+
+
+def _choice(place: Any, label: str, known: Sequence[str], *, first: str) -> None:
+    index = known.index(first) if first in known else 0
+    place.selectbox(label, known, index=index, key=label.lower())
+
+
+def _file() -> None:
+    with st.container(horizontal=True):
+        st.selectbox(
+            "Format", FORMATS, key="suffix", width=110, format_func=lambda s: s[1:].upper()
+        )
+        st.selectbox(
+            "Rate", RATES, key="rate", width=130, format_func=lambda hz: f"{hz / 1000:g} kHz"
+        )
+        depths = BIT_DEPTHS[:2] if st.session_state.suffix == ".flac" else BIT_DEPTHS
+        st.selectbox(
+            "Depth", depths, key="bit_depth", width=150, format_func=_DEPTHS.__getitem__,
+            disabled=st.session_state.suffix in (".ogg", ".mp3"),
+            help="Of WAV and FLAC; FLAC has no float",
+        )  # fmt: skip

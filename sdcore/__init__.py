@@ -1,0 +1,1 @@
+"""Words in, pictures out: a diffusion core that knows nothing of sound. Begin in `generate.py`."""

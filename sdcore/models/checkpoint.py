@@ -1,0 +1,67 @@
+"""A loaded checkpoint: the networks, and what must be known to use them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from threading import RLock
+from typing import Any, Literal, Protocol
+
+import torch
+
+from sdcore.schedules import NoiseLevels
+
+Prediction = Literal["epsilon", "v_prediction"]
+
+
+class Tokenizer(Protocol):
+    """What is used of a CLIPTokenizer."""
+
+    @property
+    def bos_token_id(self) -> int: ...
+    @property
+    def eos_token_id(self) -> int: ...
+    @property
+    def pad_token_id(self) -> int: ...
+
+    def __call__(
+        self, text: str, *, add_special_tokens: bool, truncation: bool, verbose: bool
+    ) -> Mapping[str, list[int]]: ...
+    def get_vocab(self) -> Mapping[str, int]: ...
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Checkpoint:
+    """Networks from diffusers and transformers in evaluation mode on one device; the loop is ours.
+
+    UNet, autoencoder and text encoder may each have their own dtype; latents are float32.
+    """
+
+    # diffusers and transformers are untyped here: UNet2DConditionModel, one of the three
+    # autoencoders, CLIPTextModel.
+    unet: Any = field(repr=False)
+    vae: Any = field(repr=False)
+    text_encoder: Any = field(repr=False)
+    tokenizer: Tokenizer = field(repr=False)
+    levels: NoiseLevels = field(repr=False)
+    prediction: Prediction
+    # Channels of a latent, rows and columns of picture per latent one.
+    latent_channels: int
+    factor: int
+    # Convolutions of the UNet that never wrap: how a loop's beginning is known.
+    edge: tuple[str, ...] = ()
+    # What is shown and written into pictures; the sha256 is that of all weight files in turn.
+    name: str = ""
+    sha256: str = ""
+    # Held during a run: padding modes are set on the networks themselves.
+    lock: RLock = field(default_factory=RLock, repr=False)
+
+    @property
+    def device(self) -> torch.device:
+        return torch.device(self.unet.device)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The UNet's."""
+        dtype: torch.dtype = self.unet.dtype
+        return dtype

@@ -1,0 +1,151 @@
+"""The networks of a checkpoint, from their folders: config.json and one safetensors file each.
+
+Built without weights and then given the file's own, so that nothing is drawn at random, nothing is
+held twice, and a tensor that lacks or does not fit is said by name.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderDC, AutoencoderKL, AutoencoderTiny, UNet2DConditionModel
+from torch import Tensor
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from sdcore.errors import ModelError
+from sdcore.models.files import read_json, read_weights, weights_file
+
+# Names of attention weights in autoencoders of 2022, and today's.
+_RENAMED = {
+    ".query.": ".to_q.",
+    ".key.": ".to_k.",
+    ".value.": ".to_v.",
+    ".proj_attn.": ".to_out.0.",
+}
+
+# What a class's autoencoder has in rows and columns of picture per latent one.
+_FACTORS: dict[str, Callable[[Any], int]] = {
+    "AutoencoderDC": lambda vae: int(vae.spatial_compression_ratio),
+    "AutoencoderKL": lambda vae: 2 ** (len(vae.config.block_out_channels) - 1),
+    "AutoencoderTiny": lambda vae: 2 ** (len(vae.config.encoder_block_out_channels) - 1),
+}
+VAES = {
+    "AutoencoderDC": AutoencoderDC,
+    "AutoencoderKL": AutoencoderKL,
+    "AutoencoderTiny": AutoencoderTiny,
+}
+
+
+def read_unet(folder: Path, dtype: torch.dtype) -> Any:
+    """The UNet2DConditionModel in the folder."""
+    config = read_json(folder / "config.json")
+    _check_class(folder, config, ("UNet2DConditionModel",))
+    for key in ("class_embed_type", "addition_embed_type"):
+        if config.get(key) is not None:
+            raise ModelError(
+                f"{folder / 'config.json'} asks for {key}: give a UNet that is guided by words only"
+            )
+    model = _built(folder, lambda: UNet2DConditionModel(**_known(UNet2DConditionModel, config)))
+    return _filled(model, weights_file(folder, "diffusion_pytorch_model"), dtype)
+
+
+def read_vae(folder: Path) -> tuple[Any, int]:
+    """The autoencoder in the folder, of the class that its config.json names, and its factor."""
+    config = read_json(folder / "config.json")
+    _check_class(folder, config, tuple(VAES))
+    name = config["_class_name"]
+    model = _built(folder, lambda: VAES[name](**_known(VAES[name], config)))
+    taken = model.config.in_channels
+    given = model.config.get("out_channels", taken)  # AutoencoderDC has no say in it
+    if taken not in (1, 3) or given != taken:
+        raise ModelError(
+            f"{folder / 'config.json'} takes {taken} and gives {given} picture channels: "
+            "give an autoencoder of 1 or of 3"
+        )
+    filled = _filled(model, weights_file(folder, "diffusion_pytorch_model"), torch.float32)
+    return filled, _FACTORS[name](filled)
+
+
+def read_text_encoder(folder: Path) -> Any:
+    """The CLIPTextModel in the folder."""
+    config = read_json(folder / "config.json")
+    kind = config.get("architectures") or ["CLIPTextModel"]
+    _check_class(folder, {"_class_name": kind[0]}, ("CLIPTextModel",))
+    model = _built(folder, lambda: CLIPTextModel(CLIPTextConfig.from_dict(config)))
+    filled = _filled(model, weights_file(folder, "model"), torch.float32)
+    for module in filled.modules():
+        positions = getattr(module, "position_ids", None)
+        if isinstance(positions, Tensor) and positions.is_meta:  # counted, not stored in files
+            module.position_ids = torch.arange(positions.shape[-1]).expand(positions.shape)
+    return filled
+
+
+def read_tokenizer(folder: Path) -> Any:
+    """The CLIPTokenizer in the folder."""
+    for name in ("vocab.json", "merges.txt"):
+        if not (folder / name).is_file():
+            raise ModelError(f"{folder / name} is missing: copy the checkpoint's folder again")
+    read_json(folder / "vocab.json")
+    return _built(folder, lambda: CLIPTokenizer.from_pretrained(folder, local_files_only=True))
+
+
+def _check_class(folder: Path, config: dict[str, Any], known: tuple[str, ...]) -> None:
+    name = config.get("_class_name")
+    if name not in known:
+        raise ModelError(
+            f"{folder / 'config.json'} is of class {name}: give one of {', '.join(known)}"
+        )
+
+
+def _built(folder: Path, build: Callable[[], Any]) -> Any:
+    """What `build` makes on the meta device, where tensors have shapes and no content."""
+    try:
+        with torch.device("meta"):
+            return build()
+    except (TypeError, ValueError, KeyError, AttributeError, OSError) as error:
+        first = str(error).strip().split("\n")[0]
+        raise ModelError(f"{folder} cannot be built ({first}): copy it again") from None
+
+
+def _known(model: type, config: dict[str, Any]) -> dict[str, Any]:
+    """The part of a config.json that the model's class takes."""
+    return {name: config[name] for name in inspect.signature(model).parameters if name in config}
+
+
+def _filled(model: Any, path: Path, dtype: torch.dtype) -> Any:
+    """The model with the file's tensors as its own, cast to dtype, for evaluation.
+
+    Left over tensors are passed by: old files hold some that are counted today.
+    """
+    wanted = model.state_dict()
+    tensors = {
+        _today(name, wanted): tensor.to(dtype) for name, tensor in read_weights(path).items()
+    }
+    missing = [name for name in wanted if name not in tensors]
+    if missing:
+        raise ModelError(
+            f"{path} lacks {len(missing)} of {len(wanted)} tensors, {missing[0]} for one: "
+            "it is not of this config.json; copy both again"
+        )
+    for name, tensor in wanted.items():
+        if tensors[name].shape != tensor.shape:
+            raise ModelError(
+                f"{path} has {name} of shape {tuple(tensors[name].shape)}, where its config.json "
+                f"asks for {tuple(tensor.shape)}: copy both again"
+            )
+    model.load_state_dict({name: tensors[name] for name in wanted}, assign=True)
+    return model.eval().requires_grad_(False)
+
+
+def _today(name: str, wanted: Mapping[str, Tensor]) -> str:
+    """The name that the model of today gives to a tensor of the file."""
+    if name in wanted:
+        return name
+    name = name.removeprefix("text_model.")  # transformers before 5
+    for old, new in _RENAMED.items():
+        name = name.replace(old, new)
+    return name

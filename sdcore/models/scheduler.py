@@ -1,0 +1,50 @@
+"""What a diffusers scheduler_config.json says of the training, whichever scheduler it names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sdcore.errors import ModelError
+from sdcore.models.checkpoint import Prediction
+from sdcore.models.files import read_json
+from sdcore.schedules import NoiseLevels
+
+_PREDICTIONS: dict[str, Prediction] = {"epsilon": "epsilon", "v_prediction": "v_prediction"}
+
+
+def read_scheduler(path: Path) -> tuple[NoiseLevels, Prediction]:
+    """The noise levels of the training, and what the UNet predicts.
+
+    Raises:
+        ModelError: a prediction, a kind of betas or a value that is not known.
+    """
+    config = read_json(path)
+    prediction = config.get("prediction_type", "epsilon")
+    if prediction not in _PREDICTIONS:
+        raise ModelError(f"{path} predicts '{prediction}': known: {', '.join(_PREDICTIONS)}")
+    if config.get("rescale_betas_zero_snr"):
+        raise ModelError(f"{path} asks for zero-terminal SNR: its last sigma has no bound yet")
+    try:
+        betas = _betas(config)
+    except (TypeError, ValueError, KeyError, RuntimeError) as error:
+        raise ModelError(f"{path} gives no betas ({error}): copy it again") from None
+    if len(betas) < 2 or not bool(((betas > 0) & (betas < 1)).all()):
+        raise ModelError(f"{path} gives betas outside of 0 .. 1: copy it again")
+    return NoiseLevels.from_betas(betas), _PREDICTIONS[prediction]
+
+
+def _betas(config: dict[str, Any]) -> Tensor:
+    """(T,) float64; defaults are those of diffusers' schedulers."""
+    if config.get("trained_betas") is not None:
+        return torch.tensor(config["trained_betas"], dtype=torch.float64)
+    first, last = config.get("beta_start", 0.0001), config.get("beta_end", 0.02)
+    steps, kind = config.get("num_train_timesteps", 1000), config.get("beta_schedule", "linear")
+    if kind == "linear":
+        return torch.linspace(first, last, steps, dtype=torch.float64)
+    if kind == "scaled_linear":  # linear in the square root: latent diffusion's
+        return torch.linspace(first**0.5, last**0.5, steps, dtype=torch.float64) ** 2
+    raise ValueError(f"beta_schedule '{kind}' is not linear or scaled_linear")

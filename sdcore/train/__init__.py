@@ -1,0 +1,1 @@
+"""Training: pictures and captions -> weights in diffusers layout. One readable loop for each network."""

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from diffusers import EulerDiscreteScheduler
+from torch import Tensor
+
+from sdcore.conditioning import Conditioning
+from sdcore.denoise import guided, network, windowed
+from sdcore.models.checkpoint import Checkpoint
+
+SIGMAS = torch.tensor([0.5, 3.0])
+
+
+def _randn(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+def test_the_clean_estimate_is_that_of_diffusers(checkpoint: Checkpoint, prediction: str) -> None:
+    ours = replace(checkpoint, prediction=prediction)  # type: ignore[arg-type]
+    x, context, sigma = _randn(1, 4, 8, 8) * 3, _randn(1, 77, 32), torch.tensor([3.0])
+    oracle = EulerDiscreteScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        prediction_type=prediction,
+    )
+    oracle.set_timesteps(sigmas=[3.0, 1.0])
+    t = oracle.timesteps[0]
+    with torch.inference_mode():
+        scaled = oracle.scale_model_input(x, t)
+        predicted = checkpoint.unet(scaled, t, encoder_hidden_states=context).sample
+        expected = oracle.step(predicted, t, x).pred_original_sample
+        torch.testing.assert_close(network(ours)(x, sigma, context), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_each_image_of_a_batch_has_its_own_sigma(checkpoint: Checkpoint) -> None:
+    x, context = _randn(2, 4, 8, 8), _randn(2, 77, 32)
+    x0 = network(checkpoint)
+    with torch.inference_mode():
+        both = x0(x, SIGMAS, context)
+        alone = x0(x[1:], SIGMAS[1:], context[1:])
+    torch.testing.assert_close(both[1:], alone)
+
+
+def test_an_estimate_in_bf16_is_near_and_comes_back_in_fp32(checkpoint: Checkpoint) -> None:
+    import copy
+
+    x, context = _randn(2, 4, 8, 8), _randn(2, 77, 32)
+    half = replace(checkpoint, unet=copy.deepcopy(checkpoint.unet).bfloat16())
+    with torch.inference_mode():
+        exact, rough = (network(c)(x, SIGMAS, context) for c in (checkpoint, half))
+    assert rough.dtype == torch.float32
+    torch.testing.assert_close(rough, exact, atol=0.05, rtol=0.05)
+
+
+class Recorded:
+    """A network whose estimate is the context's mean, and which remembers its batches."""
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def __call__(self, x: Tensor, sigma: Tensor, context: Tensor) -> Tensor:
+        assert len(x) == len(sigma) == len(context)
+        self.batches.append(len(x))
+        return context.mean(dim=(1, 2)).view(-1, 1, 1, 1).expand_as(x)
+
+
+@pytest.mark.parametrize(
+    ("cfg", "tokens", "estimate", "batches"),
+    [
+        (1.0, 77, 3.0, [2]),
+        (0.0, 77, 5.0, [4]),
+        (7.0, 77, 5 + 7 * (3 - 5.0), [4]),
+        (7.0, 154, 5 + 7 * (3 - 5.0), [2, 2]),
+    ],
+)
+def test_guidance_goes_from_the_negative_towards_the_prompt(
+    cfg: float, tokens: int, estimate: float, batches: list[int]
+) -> None:
+    conditioning = Conditioning(
+        positive=torch.full((1, 77, 8), 3.0), negative=torch.full((1, tokens, 8), 5.0)
+    )
+    recorded = Recorded()
+    x0 = guided(recorded, conditioning, cfg)(_randn(2, 4, 8, 8), SIGMAS, 0)
+    torch.testing.assert_close(x0, torch.full((2, 4, 8, 8), estimate))
+    assert recorded.batches == batches
+
+
+def _pointwise(x: Tensor, sigma: Tensor, step: int) -> Tensor:
+    return torch.tanh(x) / sigma.view(-1, 1, 1, 1)
+
+
+def _global(x: Tensor, sigma: Tensor, step: int) -> Tensor:
+    return x - x.mean(dim=-1, keepdim=True)
+
+
+@pytest.mark.parametrize(("width", "stride"), [(4, 4), (4, 2), (5, 3), (4, 1), (12, 5), (99, 9)])
+def test_windows_of_a_pointwise_denoiser_are_the_denoiser(width: int, stride: int) -> None:
+    x = _randn(2, 3, 4, 12)
+    wide = windowed(_pointwise, width=width, stride=stride)
+    torch.testing.assert_close(wide(x, SIGMAS, 0), _pointwise(x, SIGMAS, 0))
+
+
+def test_each_column_is_the_mean_of_its_windows() -> None:
+    x = torch.tensor([1.0, 2.0, 3.0, 6.0]).view(1, 1, 1, 4)
+    means = {0: 1.5, 1: 2.5, 2: 4.5, 3: 3.5}  # of the windows (0 1) (1 2) (2 3) (3 0)
+    expected = [x[0, 0, 0, k].item() - (means[k] + means[k - 1 if k else 3]) / 2 for k in range(4)]
+    result = windowed(_global, width=2, stride=1)(x, SIGMAS[:1], 0)
+    assert result.flatten().tolist() == pytest.approx(expected)
+
+
+def test_windows_go_round() -> None:
+    x, wide = _randn(2, 3, 4, 16), windowed(_global, width=6, stride=4)
+    rolled = wide(x.roll(4, dims=-1), SIGMAS, 0)
+    torch.testing.assert_close(rolled, wide(x, SIGMAS, 0).roll(4, dims=-1))
+
+
+def test_a_picture_no_wider_than_a_window_goes_through_whole() -> None:
+    x = _randn(2, 3, 4, 6)
+    whole = windowed(_global, width=6, stride=3)(x, SIGMAS, 0)
+    assert torch.equal(whole, _global(x, SIGMAS, 0))
+
+
+def test_each_window_keeps_its_image_s_sigma() -> None:
+    x = _randn(2, 1, 1, 8)
+    seen = windowed(lambda x, s, step: s.view(-1, 1, 1, 1).expand_as(x), width=4, stride=2)
+    torch.testing.assert_close(seen(x, SIGMAS, 0), SIGMAS.view(2, 1, 1, 1).expand_as(x))
