@@ -74,6 +74,8 @@ def _parser() -> argparse.ArgumentParser:
         _add_image_to_audio,
         _add_audio_to_image,
         _add_info,
+        _add_train,
+        _add_evaluate,
         _add_doctor,
         _add_ui,
     ):
@@ -251,6 +253,65 @@ def _report(
         return 0
     print(f"{path}  " + ", ".join(f"{name} {value}" for name, value in facts.items()))
     terminal.print_notes(notes)
+    return 0
+
+
+# ---- the embedded model -----------------------------------------------------------------------
+
+
+def _add_train(commands: Any) -> None:
+    p = commands.add_parser(
+        "train",
+        help="train the embedded model anew",
+        epilog="Stop it when you like: the same command goes on where it was.",
+    )
+    p.add_argument("what", choices=["embedded-loops"])
+    p.add_argument("--work", type=Path, default=Path("training"), help="work folder (training)")
+    p.add_argument("-o", "--output", type=Path, help="checkpoint folder (WORK/loops)")
+    p.add_argument("--loops", type=int, help="loops to render (12288)")
+    p.add_argument("--decoder-steps", type=int, help="updates of the autoencoder's decoder")
+    p.add_argument("--diffusion-steps", type=int, help="updates of the diffusion model")
+    p.add_argument("--judge-epochs", type=int, help="rounds of the judge over the loops")
+    p.add_argument("--batch", type=int, help="loops in one update of the diffusion model (16)")
+    p.add_argument("--device", default="auto", help="cpu, cuda, mps or auto (auto)")
+    p.add_argument("--threads", type=int, help="CPU threads")
+    p.set_defaults(run=_train)
+
+
+def _train(args: argparse.Namespace) -> int:
+    from riffapp.studio import train
+
+    sizes = {f.name: getattr(args, f.name) for f in fields(train.Budget)}
+    budget = train.Budget(**{name: n for name, n in sizes.items() if n is not None})
+    target = args.output or args.work / "loops"
+    train.train_embedded_loops(args.work, target, budget, device=args.device, threads=args.threads)
+    print(f"{target}: use it with riffapp loop --checkpoint {target}")
+    return 0
+
+
+def _add_evaluate(commands: Any) -> None:
+    p = commands.add_parser("evaluate", help="measure whether a loops model does what it is told")
+    p.add_argument("--checkpoint", default="loops", help="name, folder or hub id (loops)")
+    p.add_argument("--prompts", type=int, default=200, help="unseen prompts (200)")
+    p.add_argument("--judge", type=Path, help="judge.safetensors (the embedded one)")
+    _add_machine(p)
+    p.set_defaults(run=_evaluate)
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    from riffapp.studio import evaluate
+
+    report = evaluate.evaluate(
+        args.checkpoint,
+        prompts=args.prompts,
+        judge=args.judge,
+        device=args.device or "auto",
+        threads=args.threads,
+    )
+    if args.json:
+        terminal.dump(asdict(report))
+    else:
+        print("\n".join(evaluate.lines(report)))
     return 0
 
 

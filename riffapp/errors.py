@@ -9,26 +9,9 @@ The two cores have trees of their own; `blame` reads all three.
 
 from __future__ import annotations
 
-import errno
+from pathlib import Path
 
 USER, MACHINE = 2, 3
-
-# What a full or failing machine says. Everything else that the system refuses
-# (no such file, a folder where a file should be) is a name to correct.
-_MACHINE_ERRNOS = frozenset(
-    {
-        errno.ENOSPC,
-        errno.EFBIG,
-        errno.EDQUOT,
-        errno.EIO,
-        errno.EROFS,
-        errno.EACCES,
-        errno.EPERM,
-        errno.ENOMEM,
-        errno.EMFILE,
-        errno.ENFILE,
-    }
-)
 
 
 class RiffappError(Exception):
@@ -45,6 +28,7 @@ class MachineError(RiffappError):
 
 def blame(error: BaseException) -> tuple[int, str] | None:
     """The exit code and the one sentence for an expected error; None for a defect of ours."""
+    import audio.disk
     import audio.errors
     import sdcore.errors
 
@@ -55,14 +39,8 @@ def blame(error: BaseException) -> tuple[int, str] | None:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return MACHINE, "out of memory: ask for fewer bars or takes, or close other programs"
     if isinstance(error, OSError):
-        return _os_fault(error)
+        return blame(audio.disk.refusal(error, Path(error.filename or "a file"), "used"))
     return None
-
-
-def _os_fault(error: OSError) -> tuple[int, str]:
-    code = MACHINE if error.errno in _MACHINE_ERRNOS else USER
-    where = f"{error.filename}: " if error.filename else ""
-    return code, f"{where}{error.strerror or _sentence(error)}"
 
 
 def _sentence(error: BaseException) -> str:

@@ -108,13 +108,16 @@ def _encoded(checkpoint: Checkpoint, prompt: Prompt) -> Tensor:
 
 
 def emphasised(z: Tensor, weights: Tensor) -> Tensor:
-    """The encoder's output z (chunks, tokens, channels) times each token's weight (chunks, tokens),
+    """Each token times its weight, each chunk scaled back to the mean that it had.
 
-    scaled back to the mean that each chunk had. Where all of a chunk's tokens have means of one
-    sign, as CLIP's have, that scale lies between 1 / the greatest and 1 / the least weight. Outside
-    of these bounds the mean is a sum of numbers that cancel, and would blow the chunk up (the mean
-    of a layer norm's output can be 0): then the chunk is left as weighted. Weights of 1 change
-    nothing, bit for bit.
+    Where all of a chunk's tokens have means of one sign, as CLIP's have, that scale lies between
+    1 / the greatest and 1 / the least weight. Outside of these bounds the mean is a sum of numbers
+    that cancel, and would blow the chunk up (the mean of a layer norm's output can be 0): then the
+    chunk is left as weighted. Weights of 1 change nothing, bit for bit.
+
+    Args:
+        z: the encoder's output (chunks, tokens, channels).
+        weights: (chunks, tokens).
     """
     weighted = z * weights[..., None]
     scale = z.mean(dim=(1, 2)) / weighted.mean(dim=(1, 2))

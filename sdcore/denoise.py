@@ -29,7 +29,7 @@ def network(checkpoint: Checkpoint) -> Network:
     def x0(x: Tensor, sigma: Tensor, context: Tensor) -> Tensor:
         s = sigma.view(-1, 1, 1, 1)
         scale = (s**2 + 1).rsqrt()
-        t = checkpoint.levels.t(sigma).to(torch.float32)
+        t = checkpoint.levels.t(sigma).float().to(x.device)
         predicted: Tensor = checkpoint.unet(
             (x * scale).to(checkpoint.dtype),
             t,
@@ -72,7 +72,7 @@ def guided(network: Network, conditioning: Conditioning, cfg: float) -> Denoiser
 def windowed(denoise: Denoiser, *, width: int, stride: int) -> Denoiser:
     """A denoiser for x wider than `denoise` was trained on, circular along x.
 
-    MultiDiffusion (Bar-Tal et al. 2023, arXiv:2302.08113, eq. 5 with equal weights): windows of
+    MultiDiffusion (Bar-Tal et al. 2023, arXiv:2302.08113) with equal weights: windows of
     `width` latent columns every `stride` (1 .. width), the last ones going round to the first, are
     denoised in one batch, and each column is the mean of the windows that it lies in. An x no wider
     than a window goes through unchanged.
@@ -85,9 +85,12 @@ def windowed(denoise: Denoiser, *, width: int, stride: int) -> Denoiser:
         starts = torch.arange(0, total, stride, device=x.device)
         columns = (starts[:, None] + torch.arange(width, device=x.device)) % total
         windows = x[..., columns].movedim(-2, 0)  # (n, B, C, h, width)
-        flat = denoise(windows.flatten(0, 1), sigma.repeat(len(starts)), step)
-        parts = flat.reshape(windows.shape).movedim(0, -2).flatten(-2)
-        summed = torch.zeros_like(x).index_add_(-1, columns.flatten(), parts)
-        return summed / columns.flatten().bincount(minlength=total)
+        estimates = denoise(windows.flatten(0, 1), sigma.repeat(len(starts)), step)
+        summed, times = torch.zeros_like(x), x.new_zeros(total)
+        # One by one, in order: a scattered sum is not the same twice on a GPU.
+        for where, estimate in zip(columns, estimates.reshape(windows.shape), strict=True):
+            summed[..., where] += estimate
+            times[where] += 1
+        return summed / times
 
     return x0

@@ -27,10 +27,10 @@ def generate(
     """Images for one request: the same request and checkpoint give the same pixels."""
     resolved, passes = plan(request, checkpoint)
     images: list[Image] = []
-    networks = (checkpoint.unet, checkpoint.vae)
     with (
         checkpoint.lock,
-        circular(networks, axes=resolved.tiling, edge=checkpoint.edge),
+        circular([checkpoint.unet], axes=resolved.tiling, edge=checkpoint.edge),
+        circular([checkpoint.vae], axes=resolved.tiling),
         _memory(resolved),
     ):
         prompts = [encode(p.checkpoint, p.prompt, p.negative) for p in passes]
@@ -46,7 +46,7 @@ def generate(
     return ImageResult(
         images=tuple(images),
         request=resolved,
-        seeds=tuple(range(resolved.seed, resolved.seed + resolved.batch)),
+        seeds=resolved.seeds,
         model=checkpoint.name,
         sha256=checkpoint.sha256,
     )

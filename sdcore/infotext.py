@@ -97,7 +97,6 @@ def read(text: str) -> Infotext:
     if len(values) < 3:
         head, values = text, {}
     prompt, negative = _prompts(head)
-    prompt, negative = _prompts(head)
     default = ImageRequest(prompt="")
     width, height = _pair(values.pop("Size", ""), (default.width, default.height))
     window = _pair(values.pop("Window", ""), (0, 0))

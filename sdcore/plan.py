@@ -79,10 +79,9 @@ def runs(resolved: ImageRequest, checkpoint: Checkpoint) -> Iterator[tuple[int, 
     On a CPU one by one, where a batch gains nothing, so that image i alone is byte-equal to image
     i of many; elsewhere all at once.
     """
-    seeds = tuple(range(resolved.seed, resolved.seed + resolved.batch))
-    together = 1 if checkpoint.device.type == "cpu" else len(seeds)
-    for first in range(0, len(seeds), together):
-        yield seeds[first : first + together]
+    together = 1 if checkpoint.device.type == "cpu" else resolved.batch
+    for first in range(0, resolved.batch, together):
+        yield resolved.seeds[first : first + together]
 
 
 def _drawn(request: ImageRequest) -> int:

@@ -36,15 +36,18 @@ class NoiseLevels:
         return float(self.sigmas[-1])
 
     def sigma(self, t: Tensor) -> Tensor:
-        """Sigma at the fractional training steps t (n,), interpolated in log sigma."""
-        log_sigmas = self.sigmas.log().to(t.device)
+        """Sigma (n,) float64 at the fractional training steps t (n,), interpolated in log sigma."""
+        log_sigmas = self.sigmas.log()
         low = t.floor().long().clamp(0, len(log_sigmas) - 2)
         return torch.lerp(log_sigmas[low], log_sigmas[low + 1], t.double() - low).exp()
 
     def t(self, sigma: Tensor) -> Tensor:
-        """The fractional training step (n,) float64 of each sigma (n,), within 0 .. T - 1."""
-        log_sigmas = self.sigmas.log().to(sigma.device)
-        log_sigma = sigma.double().log().clamp(log_sigmas[0], log_sigmas[-1])
+        """The fractional training step (n,) of each sigma (n,), within 0 .. T - 1.
+
+        On the CPU and float64, wherever the sigmas are: not every device computes in float64.
+        """
+        log_sigmas = self.sigmas.log()
+        log_sigma = sigma.cpu().double().log().clamp(log_sigmas[0], log_sigmas[-1])
         low = torch.searchsorted(log_sigmas, log_sigma, right=True) - 1
         low = low.clamp(0, len(log_sigmas) - 2)
         return low + (log_sigma - log_sigmas[low]) / (log_sigmas[low + 1] - log_sigmas[low])

@@ -47,6 +47,11 @@ class ImageRequest:
     tiling: Tiling = "none"
     window: Window | None = None
 
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """One per image; of a resolved request, whose seed is not -1."""
+        return tuple(range(self.seed, self.seed + self.batch))
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Step:

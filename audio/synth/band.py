@@ -1,8 +1,8 @@
 """The procedural band: a Song is drawn or written down, and rendered to an exactly circular loop.
 
-    song = draw(np.random.default_rng(7))
-    loop = render(song)          # Loop: N = round(beats * 60 / bpm * rate) samples
-    truth(song)                  # what plays, when, in which key: ground truth for tests and training
+song = draw(np.random.default_rng(7))
+loop = render(song)          # Loop: N = round(beats * 60 / bpm * rate) samples
+truth(song)                  # what plays, when, in which key: ground truth for tests and training
 """
 
 from __future__ import annotations
@@ -20,9 +20,19 @@ from audio.types import Clip, Loop, Tempo
 PARTS = ("drums", "bass", "chords", "lead")
 _STEPS = 16  # sixteenths in a bar of 4/4
 _DRUM_GAIN = {
-    "kick": 0.85, "snare": 0.6, "clap": 0.62, "hat": 0.42, "open hat": 0.42, "ride": 0.4, "shaker": 0.4,
-    "cowbell": 0.3, "tom": 0.5, "rim": 0.45, "conga": 0.45, "crash": 0.4,
-}  # fmt: skip
+    "kick": 0.85,
+    "snare": 0.6,
+    "clap": 0.62,
+    "hat": 0.42,
+    "open hat": 0.42,
+    "ride": 0.4,
+    "shaker": 0.4,
+    "cowbell": 0.3,
+    "tom": 0.5,
+    "rim": 0.45,
+    "conga": 0.45,
+    "crash": 0.4,
+}
 _BASS_LOW, _CHORD_LOW, _LEAD_LOW = 33, 57, 69  # MIDI: A1, A3, A4
 _TONE_HZ = {"dark": 1500.0, "warm": 4500.0}
 _BRIGHT = {"dark": 0.6, "warm": 0.85, "plain": 1.0, "bright": 1.7}
@@ -69,7 +79,7 @@ class Song:
 
 @dataclass(frozen=True, kw_only=True)
 class Hit:
-    """One drum stroke or note: where (in sixteenths from the start), how long, what and how loud."""
+    """One drum stroke or note: where (in sixteenths), how long, what and how loud."""
 
     step: float
     sound: str
@@ -88,8 +98,12 @@ def draw(rng: np.random.Generator, *, bars: int = 2) -> Song:
 
     key = Key(root=int(rng.integers(12)), mode=str(rng.choice(["minor", "major"])))
     progressions = harmony.PROGRESSIONS[key.mode]
-    playing = {"drums": rng.random() < 0.72, "bass": rng.random() < 0.68, "chords": rng.random() < 0.66,
-               "lead": rng.random() < 0.5}  # fmt: skip
+    playing = {
+        "drums": rng.random() < 0.72,
+        "bass": rng.random() < 0.68,
+        "chords": rng.random() < 0.66,
+        "lead": rng.random() < 0.5,
+    }
     if not any(playing.values()):
         playing[str(rng.choice(PARTS))] = True
     low, high = genre.bpm
@@ -105,7 +119,9 @@ def draw(rng: np.random.Generator, *, bars: int = 2) -> Song:
         fill=bool(rng.random() < 0.12),
         bass=often(genre.basses, tuple(INSTRUMENTS["bass"])) if playing["bass"] else None,
         bass_style=often(genre.bass_styles, tuple(patterns.BASS_STYLES), 0.7),
-        chords=often(genre.chords, tuple(INSTRUMENTS["chords"]), 0.4) if playing["chords"] else None,
+        chords=often(genre.chords, tuple(INSTRUMENTS["chords"]), 0.4)
+        if playing["chords"]
+        else None,
         chord_style=often(genre.chord_styles, tuple(patterns.CHORD_STYLES), 0.7),
         seventh=bool(rng.random() < 0.25),
         lead=often(genre.leads, tuple(INSTRUMENTS["lead"]), 0.4) if playing["lead"] else None,
@@ -114,11 +130,13 @@ def draw(rng: np.random.Generator, *, bars: int = 2) -> Song:
         tone=str(rng.choice(["dark", "warm", "plain", "plain", "plain", "plain", "bright"])),
         space=str(rng.choice(["dry", "plain", "plain", "roomy"])),
         echo=bool(playing["lead"] and rng.random() < 0.15),
-        pump=bool(playing["drums"] and (playing["chords"] or playing["bass"]) and rng.random() < 0.15),
+        pump=bool(
+            playing["drums"] and (playing["chords"] or playing["bass"]) and rng.random() < 0.15
+        ),
         swing=genre.swing if rng.random() < 0.85 else (0.3 if genre.swing == 0 else 0.0),
         soft=bool(rng.random() < 0.08),
         seed=int(rng.integers(2**31)),
-    )  # fmt: skip
+    )
 
 
 def render(song: Song) -> Loop:
@@ -138,28 +156,42 @@ def render(song: Song) -> Loop:
 
 def score(song: Song, part: str) -> tuple[Hit, ...]:
     """What one part plays, in order of time, swing included."""
-    hits = {"drums": _drum_score, "bass": _bass_score, "chords": _chord_score, "lead": _lead_score}[part](song)
+    hits = {"drums": _drum_score, "bass": _bass_score, "chords": _chord_score, "lead": _lead_score}[
+        part
+    ](song)
     return tuple(sorted((_swung(hit, song.swing) for hit in hits), key=lambda h: h.step))
 
 
 def truth(song: Song) -> dict[str, object]:
-    """Ground truth of a render: tempo, key, chords, players, and onsets in seconds for each part."""
+    """Ground truth of a render: tempo, key, chords, players, onsets in seconds by part."""
     step_s = 15.0 / song.bpm
     return {
-        "bpm": song.bpm, "bars": song.bars, "genre": song.genre, "key": str(song.key), "parts": song.parts,
+        "bpm": song.bpm,
+        "bars": song.bars,
+        "genre": song.genre,
+        "key": str(song.key),
+        "parts": song.parts,
         "players": {p: getattr(song, "kit" if p == "drums" else p) for p in song.parts},
         "chords": [
-            [harmony.PITCHES[(song.key.root + p) % 12] for p in harmony.chord_pitches(song.key, d, seventh=song.seventh)]
+            [
+                harmony.PITCHES[(song.key.root + p) % 12]
+                for p in harmony.chord_pitches(song.key, d, seventh=song.seventh)
+            ]
             for d in song.progression
         ],
-        "onsets_s": {part: sorted({round(h.step * step_s, 6) for h in score(song, part)}) for part in song.parts},
-    }  # fmt: skip
+        "onsets_s": {
+            part: sorted({round(h.step * step_s, 6) for h in score(song, part)})
+            for part in song.parts
+        },
+    }
 
 
 def _swung(hit: Hit, swing: float) -> Hit:
     if swing == 0 or int(hit.step) % 2 == 0:
         return hit
-    return Hit(step=hit.step + swing, sound=hit.sound, midi=hit.midi, length=hit.length, gain=hit.gain)
+    return Hit(
+        step=hit.step + swing, sound=hit.sound, midi=hit.midi, length=hit.length, gain=hit.gain
+    )
 
 
 def _degree(song: Song, step: float) -> int:
@@ -173,16 +205,25 @@ def _drum_score(song: Song) -> list[Hit]:
     for sound, pattern in groove.items():
         for step in range(song.bars * _STEPS):
             sign = pattern[step % len(pattern)]
-            if sign == "." or (song.density == "sparse" and (sign == "o" or sound in ("shaker", "ride", "conga", "tom"))):
+            if sign == "." or (
+                song.density == "sparse"
+                and (sign == "o" or sound in ("shaker", "ride", "conga", "tom"))
+            ):
                 continue
             if song.fill and step >= song.bars * _STEPS - 4 and sound != "kick":
                 continue
             hits.append(Hit(step=step, sound=sound, gain=patterns.LEVELS[sign]))
     if song.density == "busy":
-        hits += [Hit(step=s, sound="shaker", gain=0.8 if s % 4 == 2 else 0.5) for s in range(song.bars * _STEPS)]
+        hits += [
+            Hit(step=s, sound="shaker", gain=0.8 if s % 4 == 2 else 0.5)
+            for s in range(song.bars * _STEPS)
+        ]
     if song.fill:
         end = song.bars * _STEPS
-        hits += [Hit(step=end - 4 + k, sound="snare" if k % 2 else "tom", gain=0.7 + 0.1 * k) for k in range(4)]
+        hits += [
+            Hit(step=end - 4 + k, sound="snare" if k % 2 else "tom", gain=0.7 + 0.1 * k)
+            for k in range(4)
+        ]
     return hits
 
 
@@ -192,8 +233,13 @@ def _bass_score(song: Song) -> list[Hit]:
         for step, length, kind in patterns.BASS_STYLES[song.bass_style]:
             at = bar * _STEPS + step
             degree = _degree(song, at)
-            offset = {0: song.key.degree(degree), 1: song.key.degree(degree + 4), 2: song.key.degree(degree) + 12,
-                      3: song.key.degree(degree + 2), 4: song.key.degree(degree - 1)}[kind]  # fmt: skip
+            offset = {
+                0: song.key.degree(degree),
+                1: song.key.degree(degree + 4),
+                2: song.key.degree(degree) + 12,
+                3: song.key.degree(degree + 2),
+                4: song.key.degree(degree - 1),
+            }[kind]
             octave = 12 if kind == 2 else 0
             midi = _BASS_LOW + (song.key.root + offset - _BASS_LOW) % 12 + octave
             hits.append(Hit(step=at, sound=song.bass or "", midi=midi, length=length))
@@ -216,10 +262,14 @@ def _chord_score(song: Song) -> list[Hit]:
             if length > 12 and _degree(song, at + 8) != _degree(song, at):
                 halves = [(at, 7.8), (at + 8, 7.8)]
             for start, held in halves:
-                notes = harmony.voicing(song.key, _degree(song, start), seventh=song.seventh, low=_CHORD_LOW)
+                notes = harmony.voicing(
+                    song.key, _degree(song, start), seventh=song.seventh, low=_CHORD_LOW
+                )
                 if song.chord_style == "arpeggio":
                     notes = (notes[(0, 1, 2, 1)[count % 4]] + (12 if count % 8 == 6 else 0),)
-                hits += [Hit(step=start, sound=song.chords or "", midi=m, length=held) for m in notes]
+                hits += [
+                    Hit(step=start, sound=song.chords or "", midi=m, length=held) for m in notes
+                ]
     return hits
 
 
@@ -246,7 +296,12 @@ def _track(song: Song, part: str, n: int) -> Samples:
     track = np.zeros(n, dtype=np.float32)
     if part == "drums":
         for hit in score(song, part):
-            place(track, drums.hit(song.kit or "", hit.sound), round(hit.step * step), gain=hit.gain * _DRUM_GAIN[hit.sound])
+            place(
+                track,
+                drums.hit(song.kit or "", hit.sound),
+                round(hit.step * step),
+                gain=hit.gain * _DRUM_GAIN[hit.sound],
+            )
         return track
     bright = _BRIGHT[song.tone]
     notes: dict[tuple[str, int, int], Samples] = {}
@@ -274,3 +329,11 @@ def _pump(song: Song, n: int) -> Samples:
     """Side-chain gain: down at each beat, back within it."""
     beat = np.arange(n) * (4 * song.bars / n) % 1.0
     return np.asarray(0.15 + 0.85 * np.clip(beat / 0.7, 0, 1) ** 1.2, dtype=np.float32)
+
+
+_SCORES = {
+    "drums": _drum_score,
+    "bass": _bass_score,
+    "chords": _chord_score,
+    "lead": _lead_score,
+}

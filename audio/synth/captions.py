@@ -19,23 +19,42 @@ GENRE_WORDS: dict[str, tuple[str, ...]] = {
     "reggae": ("reggae", "dub reggae"),
 }
 KIT_WORDS: dict[str, tuple[str, ...]] = {
-    "909": ("909",), "808": ("808",), "acoustic": ("acoustic", "live"), "lo-fi": ("dusty", "vinyl"),
-    "electro": ("electro", "electronic"), "breakbeat": ("breakbeat", "punchy"),
-}  # fmt: skip
+    "909": ("909",),
+    "808": ("808",),
+    "acoustic": ("acoustic", "live"),
+    "lo-fi": ("dusty", "vinyl"),
+    "electro": ("electro", "electronic"),
+    "breakbeat": ("breakbeat", "punchy"),
+}
 DRUM_NOUNS = ("drums", "drums", "drums", "beat", "groove", "percussion")
 DENSITY_WORDS = {"sparse": ("sparse", "minimal"), "busy": ("busy", "dense")}
 CHORD_STYLE_WORDS: dict[str, tuple[str, ...]] = {
-    "held": ("held", "sustained", "long"), "stabs": ("stabbing", "staccato"), "offbeat": ("offbeat",),
-    "skank": ("skank",), "syncopated": ("syncopated",), "arpeggio": ("arpeggiated", "arpeggio"),
-}  # fmt: skip
+    "held": ("held", "sustained", "long"),
+    "stabs": ("stabbing", "staccato"),
+    "offbeat": ("offbeat",),
+    "skank": ("skank",),
+    "syncopated": ("syncopated",),
+    "arpeggio": ("arpeggiated", "arpeggio"),
+}
 BASS_STYLE_WORDS: dict[str, tuple[str, ...]] = {
-    "offbeat": ("offbeat",), "rolling": ("rolling",), "driving": ("driving",), "sustained": ("sustained", "long"),
-    "sparse": ("sparse",), "syncopated": ("syncopated",), "octave": ("octave",), "walking": ("walking",),
+    "offbeat": ("offbeat",),
+    "rolling": ("rolling",),
+    "driving": ("driving",),
+    "sustained": ("sustained", "long"),
+    "sparse": ("sparse",),
+    "syncopated": ("syncopated",),
+    "octave": ("octave",),
+    "walking": ("walking",),
     "dub": ("dub",),
-}  # fmt: skip
+}
 SPEED_WORDS = {"slow": ("slow",), "medium": (), "fast": ("fast", "busy")}
 REGISTER_WORDS = {"low": ("low",), "plain": (), "high": ("high",)}
-TONE_WORDS = {"dark": ("dark", "muffled"), "warm": ("warm", "mellow"), "plain": (), "bright": ("bright", "crisp")}
+TONE_WORDS = {
+    "dark": ("dark", "muffled"),
+    "warm": ("warm", "mellow"),
+    "plain": (),
+    "bright": ("bright", "crisp"),
+}
 SPACE_WORDS = {"dry": ("dry", "tight"), "plain": (), "roomy": ("roomy", "spacious", "reverb")}
 _LETTERS = {"#": " sharp", "b": " flat"}
 
@@ -91,7 +110,9 @@ def _parts(song: Song, rng: np.random.Generator) -> list[str]:
         words += _maybe(rng, KIT_WORDS[song.kit], 0.3 if song.kit == genre.kit else 0.9)
         fragments.append(" ".join([*words, _pick(rng, DRUM_NOUNS)]))
     elif told:
-        style.append(_pick(rng, (f"{_genre(song, rng)} style", f"{_genre(song, rng)} loop without drums")))
+        style.append(
+            _pick(rng, (f"{_genre(song, rng)} style", f"{_genre(song, rng)} loop without drums"))
+        )
     if song.bass:
         usual = song.bass_style in genre.bass_styles and told
         manner = _maybe(rng, BASS_STYLE_WORDS[song.bass_style], 0.35 if usual else 0.9)
@@ -101,11 +122,17 @@ def _parts(song: Song, rng: np.random.Generator) -> list[str]:
         usual = song.chord_style in genre.chord_styles and told
         manner = _maybe(rng, CHORD_STYLE_WORDS[song.chord_style], 0.35 if usual else 0.9)
         sevenths = _maybe(rng, ("seventh", "jazzy"), 0.6 if song.seventh else 0.0)
-        noun = [_pick(rng, ("chords", "chords", ""))] if not sevenths else ["chords"]
-        fragments.append(" ".join(w for w in [*manner, *sevenths, song.chords, *noun] if w))
+        tail = "chords" if sevenths else _pick(rng, ("chords", "chords", ""))
+        fragments.append(" ".join(w for w in [*manner, *sevenths, song.chords, tail] if w))
     if song.lead:
-        words = _maybe(rng, SPEED_WORDS[song.lead_speed], 0.8) + _maybe(rng, REGISTER_WORDS[song.register], 0.8)
-        noun = song.lead if song.lead.endswith("lead") else f"{song.lead} {_pick(rng, ('lead', 'melody', 'melody'))}"
+        words = _maybe(rng, SPEED_WORDS[song.lead_speed], 0.8) + _maybe(
+            rng, REGISTER_WORDS[song.register], 0.8
+        )
+        noun = (
+            song.lead
+            if song.lead.endswith("lead")
+            else f"{song.lead} {_pick(rng, ('lead', 'melody', 'melody'))}"
+        )
         fragments.append(" ".join([*words, noun]))
     if len(song.parts) == 1 and rng.random() < 0.25:
         fragments = [f"{_pick(rng, ('only', 'solo', 'just'))} {fragments[0]}"]
@@ -114,8 +141,16 @@ def _parts(song: Song, rng: np.random.Generator) -> list[str]:
     if song.fill and song.kit and rng.random() < 0.8:
         fragments.append(_pick(rng, ("drum fill", "fill at the end")))
     if rng.random() < 0.18:
-        absent = [noun for noun, there in (("drums", song.kit), ("bass", song.bass), ("chords", song.chords),
-                                           (_pick(rng, ("lead", "melody")), song.lead)) if not there]  # fmt: skip
+        absent = [
+            noun
+            for noun, there in (
+                ("drums", song.kit),
+                ("bass", song.bass),
+                ("chords", song.chords),
+                (_pick(rng, ("lead", "melody")), song.lead),
+            )
+            if not there
+        ]
         if absent:
             fragments.append(f"{_pick(rng, ('no', 'without'))} {_pick(rng, tuple(absent))}")
     return fragments

@@ -1,7 +1,7 @@
 """Drum kits: every sound is one fixed recording, as in a drum machine, made once from formulas.
 
-A hit always plays the same samples (only louder or softer). Real machines do so too, and it means that
-the noise of a snare is a texture to be learned and not new information at each stroke.
+A hit always plays the same samples (only louder or softer). Real machines do so too, and it
+means that the noise of a snare is a texture to be learned and not new information at each stroke.
 """
 
 from __future__ import annotations
@@ -15,8 +15,19 @@ from audio.synth.tones import RATE, Samples, noise
 
 KITS = ("909", "808", "acoustic", "lo-fi", "electro", "breakbeat")
 SOUNDS = (
-    "kick", "snare", "clap", "hat", "open hat", "ride", "shaker", "cowbell", "tom", "rim", "conga", "crash",
-)  # fmt: skip
+    "kick",
+    "snare",
+    "clap",
+    "hat",
+    "open hat",
+    "ride",
+    "shaker",
+    "cowbell",
+    "tom",
+    "rim",
+    "conga",
+    "crash",
+)
 
 
 def _seconds(duration_s: float) -> Samples:
@@ -29,7 +40,9 @@ def _fade(x: Samples) -> Samples:
     return x
 
 
-def _kick(top: float, bottom: float, sweep_s: float, decay_s: float, *, click: float, drive: float) -> Samples:
+def _kick(
+    top: float, bottom: float, sweep_s: float, decay_s: float, *, click: float, drive: float
+) -> Samples:
     t = _seconds(decay_s * 4)
     hz = bottom + (top - bottom) * np.exp(-t / sweep_s)
     body = np.sin(2 * np.pi * np.cumsum(hz) / RATE) * np.exp(-t / decay_s)
@@ -38,12 +51,18 @@ def _kick(top: float, bottom: float, sweep_s: float, decay_s: float, *, click: f
     return _fade(x.astype(np.float32))
 
 
-def _snare(tone_hz: float, tone_s: float, noise_s: float, *, low: float, high: float, mix: float) -> Samples:
+def _snare(
+    tone_hz: float, tone_s: float, noise_s: float, *, low: float, high: float, mix: float
+) -> Samples:
     t = _seconds(max(tone_s, noise_s) * 4.5)
     bend = tone_hz * (1 + 0.25 * np.exp(-t / 0.01))
-    tone = np.sin(2 * np.pi * np.cumsum(bend) / RATE) + 0.6 * np.sin(2 * np.pi * np.cumsum(bend * 1.74) / RATE)
+    tone = np.sin(2 * np.pi * np.cumsum(bend) / RATE) + 0.6 * np.sin(
+        2 * np.pi * np.cumsum(bend * 1.74) / RATE
+    )
     rattle = noise(len(t), seed=2, low_hz=low, high_hz=high) * np.exp(-t / noise_s) * 0.45
-    return _fade((tone * np.exp(-t / tone_s) * (1 - mix) * 0.6 + rattle * mix * 1.4).astype(np.float32))
+    return _fade(
+        (tone * np.exp(-t / tone_s) * (1 - mix) * 0.6 + rattle * mix * 1.4).astype(np.float32)
+    )
 
 
 def _clap(decay_s: float, *, low: float, high: float) -> Samples:
@@ -58,32 +77,45 @@ def _clap(decay_s: float, *, low: float, high: float) -> Samples:
 def _metal(decay_s: float, *, low: float, high: float, tone: float, seed: int) -> Samples:
     """Six detuned square waves and noise through a high-pass: the 808's recipe for cymbals."""
     t = _seconds(decay_s * 4.5)
-    ring = sum(np.sign(np.sin(2 * np.pi * hz * t)) for hz in (2053.0, 3031.0, 3692.0, 4521.0, 5407.0, 8003.0))
+    ring = sum(
+        np.sign(np.sin(2 * np.pi * hz * t))
+        for hz in (2053.0, 3031.0, 3692.0, 4521.0, 5407.0, 8003.0)
+    )
     spectrum = np.fft.rfft(np.asarray(ring))
     hz = np.fft.rfftfreq(len(t), 1 / RATE)
     spectrum *= 1 / (1 + (low / np.maximum(hz, 1)) ** 8) ** 0.5 / (1 + (hz / high) ** 8) ** 0.5
     metal = np.fft.irfft(spectrum, len(t))
     metal /= max(float(metal.std()), 1e-9)
     hiss = noise(len(t), seed=seed, low_hz=low, high_hz=high)
-    return _fade(((tone * metal + (1 - tone) * hiss) * np.exp(-t / decay_s) * 0.3).astype(np.float32))
+    return _fade(
+        ((tone * metal + (1 - tone) * hiss) * np.exp(-t / decay_s) * 0.3).astype(np.float32)
+    )
 
 
 def _pitched(hz: float, decay_s: float, *, sweep: float, overtone: float) -> Samples:
     t = _seconds(decay_s * 4.5)
     phase = 2 * np.pi * np.cumsum(hz * (1 + sweep * np.exp(-t / 0.02))) / RATE
-    return _fade(((np.sin(phase) + overtone * np.sin(phase * 1.51)) * np.exp(-t / decay_s) * 0.6).astype(np.float32))
+    return _fade(
+        ((np.sin(phase) + overtone * np.sin(phase * 1.51)) * np.exp(-t / decay_s) * 0.6).astype(
+            np.float32
+        )
+    )
 
 
 def _cowbell(decay_s: float) -> Samples:
     t = _seconds(decay_s * 4.5)
     x = np.sign(np.sin(2 * np.pi * 562 * t)) + np.sign(np.sin(2 * np.pi * 845 * t))
-    return _fade((x * (0.7 * np.exp(-t / 0.02) + 0.3 * np.exp(-t / decay_s)) * 0.25).astype(np.float32))
+    return _fade(
+        (x * (0.7 * np.exp(-t / 0.02) + 0.3 * np.exp(-t / decay_s)) * 0.25).astype(np.float32)
+    )
 
 
 def _shaker(decay_s: float) -> Samples:
     t = _seconds(decay_s * 4)
     gain = np.minimum(t / 0.012, 1) * np.exp(-np.maximum(t - 0.012, 0) / decay_s)
-    return _fade((noise(len(t), seed=5, low_hz=4500, high_hz=12000) * gain * 0.25).astype(np.float32))
+    return _fade(
+        (noise(len(t), seed=5, low_hz=4500, high_hz=12000) * gain * 0.25).astype(np.float32)
+    )
 
 
 # kit: (kick, snare, clap, closed hat, open hat) parameters that differ most between machines

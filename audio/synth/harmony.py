@@ -40,16 +40,25 @@ def chord_pitches(key: Key, degree: int, *, seventh: bool) -> tuple[int, ...]:
 
 def voicing(key: Key, degree: int, *, seventh: bool, low: int) -> tuple[int, ...]:
     """MIDI notes of a chord in close position within the octave that begins at MIDI note `low`."""
-    return tuple(sorted(low + (key.root + p - low) % 12 for p in chord_pitches(key, degree, seventh=seventh)))
+    return tuple(
+        sorted(low + (key.root + p - low) % 12 for p in chord_pitches(key, degree, seventh=seventh))
+    )
 
 
 def melody(
-    key: Key, degrees: tuple[int, ...], *, rhythm: tuple[int, ...], steps: int, low: int, rng: np.random.Generator
+    key: Key,
+    degrees: tuple[int, ...],
+    *,
+    rhythm: tuple[int, ...],
+    steps: int,
+    low: int,
+    rng: np.random.Generator,
 ) -> tuple[int, ...]:
-    """One MIDI note for each onset in `rhythm` (sixteenth steps): a walk on the scale over the chords.
+    """One MIDI note for each onset in `rhythm` (sixteenth steps): a walk on the scale over the
+    chords.
 
-    Chord notes fall on the beats, steps and small leaps between; the first note is the tonic, the second
-    beat note its third, so that the mode is stated early.
+    Chord notes fall on the beats, steps and small leaps between; the first note is the tonic,
+    the second beat note its third, so that the mode is stated early.
     """
     home = low + (key.root - low) % 12
     notes: list[int] = []

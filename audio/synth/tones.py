@@ -42,7 +42,8 @@ def _harmonics(shape: str, count: int) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=512)
 def _bank(shape: str, hz_tenths: int, resonance_tenths: int) -> Samples:
-    """One cycle of `shape` through a 24 dB/octave low-pass at each of _CUTOFFS_HZ: (cutoffs, _TABLE).
+    """One cycle of `shape` through a 24 dB/octave low-pass at each of _CUTOFFS_HZ: (cutoffs,
+    _TABLE).
 
     Built in the frequency domain up to 18 kHz, so that nothing aliases (a band-limited wavetable).
     """
@@ -55,7 +56,7 @@ def _bank(shape: str, hz_tenths: int, resonance_tenths: int) -> Samples:
     spectrum = np.zeros((len(_CUTOFFS_HZ), _TABLE // 2 + 1), dtype=np.complex128)
     spectrum[:, 1 : count + 1] = -0.5j * _TABLE * amplitude * (gain + bump)
     waves = np.asarray(fft.irfft(spectrum, axis=1))
-    return (waves / np.abs(waves[-1]).max()).astype(np.float32)
+    return np.asarray(waves / np.abs(waves[-1]).max(), dtype=np.float32)
 
 
 def subtractive(
@@ -81,7 +82,9 @@ def subtractive(
     """
     bank = _bank(shape, round(f0 * 10), round(resonance * 10))
     t = np.arange(n, dtype=np.float32) / RATE
-    where = np.interp(np.log(np.clip(cutoff_hz, 60.0, 17999.0)), np.log(_CUTOFFS_HZ), np.arange(25.0))
+    where = np.interp(
+        np.log(np.clip(cutoff_hz, 60.0, 17999.0)), np.log(_CUTOFFS_HZ), np.arange(25.0)
+    )
     row = np.minimum(where.astype(np.int32), 23)
     blend = (where - row).astype(np.float32)
     bend = np.zeros(n, dtype=np.float32)
@@ -137,12 +140,18 @@ def string_partials(
 ) -> tuple[tuple[float, float, float], ...]:
     """Partials of a string struck at the fraction `pluck` of its length, for `struck`."""
     return tuple(
-        (float(k), float(abs(np.sin(np.pi * k * pluck)) / k**tilt + 1e-4), decay_s / (1 + damping * (k - 1)))
+        (
+            float(k),
+            float(abs(np.sin(np.pi * k * pluck)) / k**tilt + 1e-4),
+            decay_s / (1 + damping * (k - 1)),
+        )
         for k in range(1, count + 1)
     )
 
 
-def envelope(n: int, *, attack_s: float, decay_s: float, sustain: float, release_s: float) -> Samples:
+def envelope(
+    n: int, *, attack_s: float, decay_s: float, sustain: float, release_s: float
+) -> Samples:
     """ADSR gain over a note that is held for `n` samples: (n + release,) samples in [0, 1]."""
     t = np.arange(n) / RATE
     rise = np.minimum(t / max(attack_s, 1e-4), 1.0)
@@ -155,18 +164,18 @@ def envelope(n: int, *, attack_s: float, decay_s: float, sustain: float, release
 
 
 def noise(n: int, *, seed: int, low_hz: float = 20.0, high_hz: float = 18000.0) -> Samples:
-    """Band-limited white noise with unit standard deviation; the same seed gives the same samples."""
+    """Band-limited white noise of unit standard deviation; a seed gives the same samples."""
     white = np.random.default_rng(seed).standard_normal(n)
     spectrum = np.asarray(fft.rfft(white))
     hz = np.fft.rfftfreq(n, 1 / RATE)
     spectrum *= 1 / (1 + (low_hz / np.maximum(hz, 1)) ** 8) ** 0.5
     spectrum *= 1 / (1 + (hz / high_hz) ** 8) ** 0.5
     shaped = np.asarray(fft.irfft(spectrum, n))
-    return (shaped / max(float(shaped.std()), 1e-9)).astype(np.float32)
+    return np.asarray(shaped / max(float(shaped.std()), 1e-9), dtype=np.float32)
 
 
 def place(track: Samples, sound: Samples, start: int, *, gain: float = 1.0) -> None:
-    """Add `sound` to the circular buffer `track` from sample `start`; what runs over the end wraps round."""
+    """Add `sound` to the circular buffer `track` from sample `start`; its end wraps round."""
     n = len(track)
     position = start % n
     done = 0
@@ -181,7 +190,9 @@ def low_pass(track: Samples, cutoff_hz: float) -> Samples:
     """The circular buffer through a 12 dB/octave zero-phase low-pass."""
     spectrum = np.asarray(fft.rfft(track))
     hz = np.fft.rfftfreq(len(track), 1 / RATE)
-    return np.asarray(fft.irfft(spectrum / (1 + (hz / cutoff_hz) ** 2), len(track)), dtype=np.float32)
+    return np.asarray(
+        fft.irfft(spectrum / (1 + (hz / cutoff_hz) ** 2), len(track)), dtype=np.float32
+    )
 
 
 @lru_cache(maxsize=4)
@@ -190,11 +201,11 @@ def _room(decay_s: float) -> Samples:
     t = np.arange(n) / RATE
     body = noise(n, seed=11, low_hz=180.0, high_hz=6500.0) * np.exp(-t / decay_s * 2.5)
     body[: int(0.008 * RATE)] = 0
-    return (body / np.sqrt((body**2).sum())).astype(np.float32)
+    return np.asarray(body / np.sqrt((body**2).sum()), dtype=np.float32)
 
 
 def reverb(track: Samples, *, decay_s: float, wet: float) -> Samples:
-    """What a room of the given decay adds to the circular buffer; the tail wraps round to the start."""
+    """What a room of the given decay adds to the circular buffer; its tail wraps round."""
     room = _room(decay_s)
     size = fft.next_fast_len(len(track) + len(room), real=True)
     spectrum = np.asarray(fft.rfft(track, size)) * np.asarray(fft.rfft(room, size))
@@ -205,7 +216,7 @@ def reverb(track: Samples, *, decay_s: float, wet: float) -> Samples:
 
 
 def echo(track: Samples, *, delay: int, feedback: float, wet: float) -> Samples:
-    """The circular buffer with echoes every `delay` samples, each `feedback` times the one before."""
+    """The circular buffer with echoes every `delay` samples, each `feedback` of the last."""
     out = track.copy()
     gain = wet
     for k in range(1, 5):

@@ -1,8 +1,9 @@
 """Training sets: loops of the procedural band as pictures, with the songs that made them.
 
-A folder holds shards `loops_<bars>_<number>.npz` (pictures uint8 (n, mels, frames), as the codec draws
-them) and beside each a `.jsonl` with one song a line. Song i of a set depends on (seed, i) alone, so a run that was cut off
-goes on where it stopped, and captions are written anew from the song each time that it is seen.
+A folder holds shards `loops_<bars>_<number>.npz` (pictures uint8 (n, mels, frames), as the
+codec draws them) and beside each a `.jsonl` with one song a line. Song i of a set depends on
+(seed, i) alone, so a run that was cut off goes on where it stopped, and captions are written
+anew from the song each time that it is seen.
 """
 
 from __future__ import annotations
@@ -26,13 +27,15 @@ from audio.synth.captions import caption
 from audio.synth.harmony import Key
 from audio.types import BeatFrames, DecibelCurve, SpectrogramParams
 
+RANGE_DB = 64.0
+GREY_LEVEL_DB = RANGE_DB / 255
 LOOP_PARAMS = SpectrogramParams(
     rate=44100,
     n_mels=128,
     min_hz=20.0,
     max_hz=16000.0,
     frames=BeatFrames(per_beat=32, window_hops=6.0),
-    curve=DecibelCurve(range_db=64.0, full_scale=1.0),
+    curve=DecibelCurve(range_db=RANGE_DB, full_scale=1.0),
 )
 SHARD = 256
 
@@ -50,7 +53,7 @@ def picture(song: Song) -> NDArray[np.uint8]:
 
 
 def held_out(text: str) -> bool:
-    """Whether a caption is kept from training, so that a test prompt is one that training never saw."""
+    """Whether a caption is kept from training, for prompts that training never saw."""
     return zlib.crc32(text.encode()) % 20 == 0
 
 
@@ -62,7 +65,7 @@ def training_caption(song: Song, rng: np.random.Generator) -> str:
 
 
 def unseen_caption(song: Song, rng: np.random.Generator) -> str | None:
-    """A phrasing that is held out and names all that plays; None for a song so plain that it has none."""
+    """A phrasing that is held out and names all that plays; None where there is none."""
     texts = (caption(song, rng, explicit=True) for _ in range(400))
     return next((text for text in texts if held_out(text)), None)
 

@@ -1,8 +1,9 @@
 """Does the embedded model do what it is told? Measured from rendered sound by a judge.
 
-First the judge itself is measured, on raw renders of the band and on renders through autoencoder and codec; then the
-model on prompts that training never saw; then the same sounds against other loops' prompts, where a score above chance
-would mean that the measure is worth nothing.
+First the judge itself is measured, on raw renders of the band and on renders through
+autoencoder and codec; then the model on prompts that training never saw; then the same sounds
+against other loops' prompts, where a score above chance would mean that the measure is worth
+nothing.
 """
 
 from __future__ import annotations
@@ -11,19 +12,21 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from audio.synth.band import PARTS, Song, render
-from audio.types import Loop
+from riffapp.errors import UsageError
 from riffapp.studio import checkpoints
 from riffapp.studio.checkpoints import EMBEDDED, Instrument
-from riffapp.studio.dataset import picture, song_number, unseen_caption
+from riffapp.studio.dataset import GREY_LEVEL_DB, picture, song_number, unseen_caption
 from riffapp.studio.judge import JUDGE_FILE, Judge, Verdict
 from riffapp.studio.text_to_audio import make_loops
-from riffapp.studio.train_judge import reconstructed, roundtrip
+from riffapp.studio.train_judge import reconstructed
 from riffapp.studio.types import LoopRequest
+from sdcore.train.autoencoder import roundtrip
 
 TEST_SEED = 2026  # no song of the training set has it
 BARS = 2
@@ -59,19 +62,31 @@ class Report:
     tries: dict[str, int]
 
 
-def evaluate(ref: str, *, prompts: int, device: str = "auto") -> Report:
-    """Measure a loops checkpoint with the embedded judge on `prompts` unseen prompts."""
-    instrument = checkpoints.load(ref, device=device)
-    judge = Judge.load(EMBEDDED / JUDGE_FILE, instrument.sound.params)
+def evaluate(
+    ref: str,
+    *,
+    prompts: int,
+    judge: Path | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+) -> Report:
+    """Measure a loops checkpoint on `prompts` unseen prompts, by the embedded judge or another.
+
+    Raises UsageError for fewer than two prompts, which nothing could be shuffled with.
+    """
+    if prompts < 2:
+        raise UsageError(f"prompts {prompts}: give at least 2, so that they can be shuffled")
+    instrument = checkpoints.load(ref, device=device, threads=threads)
+    ear = Judge.load(judge or EMBEDDED / JUDGE_FILE, instrument.sound.params)
     cases = unseen(prompts)
     songs = [song for song, _ in cases]
     raw, codec = Tally(), Tally()
     vae = instrument.checkpoint.vae
     for song in tqdm(songs, desc="the judge on the band", unit="loop"):
-        score(judge.hear(render(song)), song, raw)
-        score(judge.hear(reconstructed(picture(song), song.tempo, vae)), song, codec)
-    everywhere, audible = roundtrip_error_db(songs, vae, instrument.sound.params.curve.range_db)
-    verdicts = list(hear_model(instrument, judge, cases))
+        score(ear.hear(render(song)), song, raw)
+        score(ear.hear(reconstructed(picture(song), song.tempo, vae)), song, codec)
+    everywhere, audible = roundtrip_error_db(songs, vae)
+    verdicts = list(hear_model(instrument, ear, cases))
     model, shuffled = Tally(), Tally()
     for i, (verdict, song) in enumerate(zip(verdicts, songs, strict=True)):
         score(verdict, song, model)
@@ -86,6 +101,21 @@ def evaluate(ref: str, *, prompts: int, device: str = "auto") -> Report:
         shuffled=shuffled.percent(),
         tries=dict(model.tries),
     )
+
+
+def lines(report: Report) -> list[str]:
+    """The report as a table for people."""
+    head = f"{'':24}{'judge raw':>11}{'judge codec':>12}{'model':>8}{'shuffled':>10}{'tries':>7}"
+    rows = [
+        f"{name:24}{report.judge_raw[name]:10.1f}%{report.judge_codec[name]:11.1f}%"
+        f"{report.model[name]:7.1f}%{report.shuffled.get(name, float('nan')):9.1f}%{tries:7}"
+        for name, tries in report.tries.items()
+    ]
+    foot = (
+        f"autoencoder round trip {report.roundtrip_db:.2f} dB mean mel error"
+        f" ({report.roundtrip_audible_db:.2f} dB where it sounds), {report.prompts} unseen prompts"
+    )
+    return [head, *rows, foot]
 
 
 def unseen(count: int) -> list[tuple[Song, str]]:
@@ -126,9 +156,9 @@ def score(verdict: Verdict, song: Song, tally: Tally) -> None:
         tally.add("key (with chords)", verdict.key == song.key)
 
 
-def roundtrip_error_db(songs: Sequence[Song], vae: object, range_db: float) -> tuple[float, float]:
-    """Mean absolute mel error of the autoencoder in dB: over all of the picture, and where it sounds."""
+def roundtrip_error_db(songs: Sequence[Song], vae: Any) -> tuple[float, float]:
+    """Mean absolute mel error of the autoencoder in dB: everywhere, and where it sounds."""
     pictures = np.stack([picture(song) for song in songs])
-    back = np.concatenate([roundtrip(pictures[i : i + 8], vae) for i in range(0, len(songs), 8)])
-    error = np.abs(pictures.astype(np.float64) - back) * (range_db / 255)
+    back = np.concatenate([roundtrip(vae, pictures[i : i + 8]) for i in range(0, len(songs), 8)])
+    error = np.abs(pictures.astype(np.float64) - back) * (GREY_LEVEL_DB)
     return float(error.mean()), float(error[pictures < 255].mean())

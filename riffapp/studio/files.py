@@ -132,7 +132,13 @@ def save_drawing(drawn: Drawn, path: Path) -> None:
     from audio import pictures
 
     shown = drawn.spectrogram
-    pictures.write(path, drawn.image, shown.params, tempo=shown.tempo)
+    pictures.write(
+        path,
+        drawn.image,
+        shown.params,
+        tempo=shown.tempo,
+        texts={record.DOCUMENT: record.document("drawing")},
+    )
 
 
 def open_picture(path: Path) -> Picture:

@@ -1,8 +1,9 @@
 """The judge: who plays, in which genre and key, heard from a rendered loop alone.
 
-Two small networks. The first looks at the loop's own mel analysis and names players and genre; the second hears the
-key from pitch classes. They are trained on the band's raw renders and on renders that went through codec and
-autoencoder, never on anything that the diffusion model made, so what they say of it is evidence.
+Two small networks. The first looks at the loop's own mel analysis and names players and genre;
+the second hears the key from pitch classes. They are trained on the band's raw renders and on
+renders that went through codec and autoencoder, never on anything that the diffusion model
+made, so what they say of it is evidence.
 """
 
 from __future__ import annotations
@@ -57,14 +58,21 @@ class PlayerNet(nn.Module):
             nn.Sequential(nn.Conv2d(a, b, 3, stride=2, padding=1), nn.BatchNorm2d(b), nn.SiLU())
             for a, b in zip(widths, widths[1:], strict=False)
         ]
-        self.body = nn.Sequential(*blocks, nn.Conv2d(128, 128, 3, padding=1), nn.BatchNorm2d(128), nn.SiLU())
+        self.body = nn.Sequential(
+            *blocks, nn.Conv2d(128, 128, 3, padding=1), nn.BatchNorm2d(128), nn.SiLU()
+        )
         heights = mels // 16
         self.shared = nn.Sequential(nn.Linear(2 * 128 * heights, 256), nn.SiLU(), nn.Dropout(0.2))
         self.heads = nn.ModuleDict(
-            {name: nn.Linear(256, len(values) + (name != "genre")) for name, values in HEADS.items()}
+            {
+                name: nn.Linear(256, len(values) + (name != "genre"))
+                for name, values in HEADS.items()
+            }
         )
         # the groove is where hits fall in the bar, which averages over time forget
-        self.groove = nn.Sequential(nn.Linear(128 * heights * 8, 128), nn.SiLU(), nn.Linear(128, len(GENRES)))
+        self.groove = nn.Sequential(
+            nn.Linear(128 * heights * 8, 128), nn.SiLU(), nn.Linear(128, len(GENRES))
+        )
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         y = self.body(x)
@@ -76,20 +84,28 @@ class PlayerNet(nn.Module):
 
 
 class KeyNet(nn.Module):
-    """Pitch-class history (B, octaves, 12, slices) -> scores (B, 24): 12 minor keys from C, then 12 major.
+    """Pitch-class history (B, octaves, 12, slices) -> scores (B, 24): 12 minor keys from C,
+    then 12 major.
 
-    The same small network scores every tonic on the history rotated to it, so it knows each key as well as any.
+    The same small network scores every tonic on the history rotated to it, so it knows each key
+    as well as any.
     """
 
     def __init__(self, octaves: int = 5, slices: int = 16) -> None:
         super().__init__()
         self.score = nn.Sequential(
-            nn.Linear(octaves * 12 * slices, 128), nn.SiLU(), nn.Dropout(0.2), nn.Linear(128, 64), nn.SiLU(),
+            nn.Linear(octaves * 12 * slices, 128),
+            nn.SiLU(),
+            nn.Dropout(0.2),
+            nn.Linear(128, 64),
+            nn.SiLU(),
             nn.Linear(64, 2),
-        )  # fmt: skip
+        )
 
     def forward(self, x: Tensor) -> Tensor:
-        rotated = torch.stack([torch.roll(x, -root, dims=2).flatten(1) for root in range(12)], dim=1)
+        rotated = torch.stack(
+            [torch.roll(x, -root, dims=2).flatten(1) for root in range(12)], dim=1
+        )
         scores: Tensor = self.score(rotated)
         return scores.movedim(1, 2).flatten(1)
 
@@ -132,7 +148,9 @@ class Judge:
         judge = Judge(params)
         tensors = {k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()}
         for name, network in (("player.", judge.player), ("key.", judge.key)):
-            network.load_state_dict({k.removeprefix(name): v for k, v in tensors.items() if k.startswith(name)})
+            network.load_state_dict(
+                {k.removeprefix(name): v for k, v in tensors.items() if k.startswith(name)}
+            )
         return judge
 
 
@@ -148,9 +166,11 @@ def picture_input(pictures: NDArray[np.uint8]) -> Tensor:
 
 
 def pitch_history(loop: Loop) -> NDArray[np.float32]:
-    """How strongly each pitch sounds over time: (5 octaves from A1 turned to C, 12 from C, slices), level-free.
+    """How strongly each pitch sounds over time: (5 octaves from A1 turned to C, 12 from C,
+    slices), level-free.
 
-    Semitone bands of a long-window spectrum, two slices a beat, compressed and scaled to a maximum of 1.
+    Semitone bands of a long-window spectrum, two slices a beat, compressed and scaled to a
+    maximum of 1.
     """
     x, rate = loop.clip.samples.mean(axis=0), loop.clip.rate
     slices = loop.tempo.beats * _SLICES_PER_BEAT
@@ -159,7 +179,9 @@ def pitch_history(loop: Loop) -> NDArray[np.float32]:
     index = (np.arange(slices)[:, None] * len(x) // slices + np.arange(window)) % len(x)
     spectrum = np.abs(np.fft.rfft(x[index] * np.hanning(window), n_fft, axis=1)).astype(np.float32)
     midi = 69 + 12 * np.log2(np.maximum(np.fft.rfftfreq(n_fft, 1 / rate), 1.0) / 440)
-    bank = np.maximum(0, 1 - np.abs(midi[None] - (36 + np.arange(_SEMITONES))[:, None]) / 0.6).astype(np.float32)
+    bank = np.maximum(
+        0, 1 - np.abs(midi[None] - (36 + np.arange(_SEMITONES))[:, None]) / 0.6
+    ).astype(np.float32)
     strength = np.log1p(30 * (spectrum @ bank.T) / (window / 4))
     history = (strength / max(float(strength.max()), 1e-9)).T.reshape(_SEMITONES // 12, 12, slices)
     return np.ascontiguousarray(history, dtype=np.float32)

@@ -92,7 +92,7 @@ def audio_to_image(
         tempo = _tempo_of_length(clip.duration_s, bpm)
     params = RIFFUSION if tempo is None else checkpoints.read_sound(checkpoint).params
     params = replace(params, stereo=stereo)
-    clip = files.resample(clip, params.rate)
+    clip = files.resample(clip, params.rate, circular=tempo is not None)
     if tempo is not None:
         clip = _fitted(clip, tempo)
     spectrogram = codec.analyse(clip, params, tempo=tempo, circular=tempo is not None)

@@ -87,6 +87,9 @@ def compose(template: str, prompt: str, *, key: str | None, bpm: float) -> str:
     the render itself is exact.
     """
     values = {"prompt": prompt.strip().strip(",").strip(), "key": key or "", "bpm": f"{bpm:.0f}"}
+    # captions say a key or a tempo once: what the person's own words say is not said again
+    values["key"] = "" if key_in(prompt) else values["key"]
+    values["bpm"] = "" if bpm_in(prompt) else values["bpm"]
     parts = []
     for part in template.split(","):
         fields = re.findall(r"{(\w+)}", part)

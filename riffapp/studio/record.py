@@ -38,13 +38,13 @@ class Record:
 
 def texts(result: LoopResult) -> dict[str, str]:
     """The two texts that go into a loop's files."""
-    document = {
-        "kind": "loop",
-        "version": VERSION,
-        "request": asdict(result.request),
-        "origin": asdict(result.origin),
-    }
-    return {PARAMETERS: parameters(result), DOCUMENT: json.dumps(document, sort_keys=True)}
+    text = document("loop", request=asdict(result.request), origin=asdict(result.origin))
+    return {PARAMETERS: parameters(result), DOCUMENT: text}
+
+
+def document(kind: str, **parts: dict[str, Any]) -> str:
+    """The JSON text of a file of ours; `kind` says what it is."""
+    return json.dumps({"kind": kind, "version": VERSION, **parts}, sort_keys=True)
 
 
 def parameters(result: LoopResult) -> str:
@@ -115,13 +115,13 @@ def _bounded(text: str) -> str:
 
 def _from_document(text: str) -> Record | None:
     try:
-        document = json.loads(text)
+        found = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"the file's settings are damaged ({error})") from error
-    if not isinstance(document, dict) or document.get("kind") != "loop":
+    if not isinstance(found, dict) or found.get("kind") != "loop":
         return None
-    request = _read(LoopRequest, document.get("request"))
-    origin = document.get("origin")
+    request = _read(LoopRequest, found.get("request"))
+    origin = found.get("origin")
     return Record(request=request, origin=None if origin is None else _read(Origin, origin))
 
 

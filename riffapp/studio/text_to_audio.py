@@ -142,6 +142,8 @@ def _refuse_words(request: LoopRequest) -> None:
             raise UsageError(
                 f"the {name} has {len(text)} characters: at most {MAX_PROMPT_CHARS} are read"
             )
+        if "\0" in text or any("\ud800" <= c <= "\udfff" for c in text):
+            raise UsageError(f"the {name} holds characters that are no text: type it anew")
 
 
 def _refuse_time(request: LoopRequest, sound: Sound) -> None:

@@ -1,4 +1,5 @@
-"""Train the embedded loops model: render the band, autoencoder, diffusion, judge, checkpoint folder.
+"""Train the embedded loops model: render the band, autoencoder, diffusion, judge, checkpoint
+folder.
 
 Each stage leaves its result in the work folder and is passed over when that is there, and the two
 long ones save their state every few minutes: a run that was stopped goes on where it was, with the
@@ -8,21 +9,22 @@ same command, on CPU or GPU.
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from diffusers import AutoencoderDC
 from numpy.typing import NDArray
 from torch import Tensor
-from transformers import CLIPTokenizer
 
 from audio.synth import captions
 from audio.synth.band import Song
 from audio.synth.instruments import INSTRUMENTS
+from riffapp.errors import UsageError
 from riffapp.studio.checkpoints import SOUND_FILE
 from riffapp.studio.dataset import (
     LOOP_PARAMS,
@@ -33,7 +35,13 @@ from riffapp.studio.dataset import (
 )
 from riffapp.studio.judge import JUDGE_FILE
 from riffapp.studio.train_judge import train_judge
-from sdcore.train.autoencoder import block_autoencoder, encode_all, train_decoder
+from sdcore.models.load import pick_device
+from sdcore.train.autoencoder import (
+    block_autoencoder,
+    encode_all,
+    load_autoencoder,
+    train_decoder,
+)
 from sdcore.train.diffusion import (
     EDGE,
     noise_schedule,
@@ -43,7 +51,7 @@ from sdcore.train.diffusion import (
 )
 from sdcore.train.export import write_checkpoint
 from sdcore.train.run import Recipe
-from sdcore.train.tokens import write_tokenizer
+from sdcore.train.tokens import load_tokenizer, write_tokenizer
 
 BARS = 2
 SEED = 1
@@ -68,27 +76,43 @@ class Budget:
 
 
 def train_embedded_loops(
-    folder: Path, target: Path, budget: Budget, *, device: torch.device, workers: int
+    folder: Path,
+    target: Path,
+    budget: Budget,
+    *,
+    device: str = "auto",
+    threads: int | None = None,
 ) -> None:
-    """Everything from nothing: work in `folder`, write the checkpoint into `target`."""
+    """Everything from nothing: work in `folder`, write the checkpoint into `target`.
+
+    The judge is written beside the checkpoint.
+    Raises UsageError for a budget that trains nothing.
+    """
+    for name, number in asdict(budget).items():
+        if number < 1:
+            raise UsageError(f"{name.replace('_', ' ')} {number}: give at least 1")
     torch.set_flush_denormal(True)  # forgotten rows of an optimiser fade to them, 100 times slower
+    if threads is not None:
+        torch.set_num_threads(threads)
+    where = pick_device(device)
+    workers = os.cpu_count() or 1
     render_band(folder / "band", count=budget.loops, bars=BARS, seed=SEED, workers=workers)
     pictures, songs = load_band(folder / "band", bars=BARS)
-    vae = _autoencoder(folder / "autoencoder", pictures, budget, device)
+    vae = _autoencoder(folder / "autoencoder", pictures, budget, where)
     tokenizer = folder / "tokenizer"
     if not (tokenizer / "vocab.json").exists():
         write_tokenizer(tokenizer, (*taught_words(), *_PLAIN_WORDS, *"0123456789,#"))
-    latents = _latents(folder / "latents.pt", vae, pictures, device)
-    _diffusion(folder / "diffusion", tokenizer, latents, songs, budget, device)
+    latents = _latents(folder / "latents.pt", vae, pictures, where)
+    _diffusion(folder / "diffusion", tokenizer, latents, songs, budget, where)
     export(folder, target)
-    train_judge(pictures, songs, vae, epochs=budget.judge_epochs, seed=SEED).save(
+    train_judge(pictures, songs, vae.cpu(), epochs=budget.judge_epochs, seed=SEED).save(
         target.parent / JUDGE_FILE
     )
 
 
 def export(folder: Path, target: Path) -> None:
     """Write the checkpoint from whatever state the diffusion training in `folder` has reached."""
-    tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
+    tokenizer = load_tokenizer(folder / "tokenizer")
     unet, text_encoder = _networks(tokenizer)
     state = torch.load(folder / "diffusion" / "state.pt", map_location="cpu", weights_only=True)
     parameters = [*unet.parameters(), *text_encoder.parameters()]
@@ -98,7 +122,7 @@ def export(folder: Path, target: Path) -> None:
     write_checkpoint(
         target,
         unet=unet,
-        vae=AutoencoderDC.from_pretrained(folder / "autoencoder" / "vae"),
+        vae=load_autoencoder(folder / "autoencoder" / "vae"),
         text_encoder=text_encoder,
         tokenizer=folder / "tokenizer",
         scheduler=noise_schedule(),
@@ -133,7 +157,7 @@ def taught_words() -> tuple[str, ...]:
 def word_groups() -> dict[str, list[str]]:
     """What a person may pick from, by what it is about."""
 
-    def flat(table: dict[str, tuple[str, ...]]) -> list[str]:
+    def flat(table: Mapping[str, tuple[str, ...]]) -> list[str]:
         return list(dict.fromkeys(word for words in table.values() for word in words))
 
     return {
@@ -152,16 +176,15 @@ def word_groups() -> dict[str, list[str]]:
 
 def _autoencoder(
     folder: Path, pictures: NDArray[np.uint8], budget: Budget, device: torch.device
-) -> AutoencoderDC:
+) -> Any:
     """The finished autoencoder: its encoder is computed at once, its decoder trained."""
     if (folder / "vae").exists():
-        return AutoencoderDC.from_pretrained(folder / "vae").to(device).eval()
+        return load_autoencoder(folder / "vae").to(device).eval()
     if not (folder / "start").exists():
         torch.manual_seed(SEED)
         start = block_autoencoder(pictures[:1500], latent_channels=LATENT_CHANNELS)
         start.save_pretrained(folder / "start")
-    vae = AutoencoderDC.from_pretrained(folder / "start")
-    vae.encoder.requires_grad_(False)
+    vae = load_autoencoder(folder / "start")
     recipe = Recipe(steps=budget.decoder_steps, batch=4, lr=2e-3, warmup=100, ema=0.998)
     run = train_decoder(vae, pictures, recipe, folder=folder, device=device)
     run.use_average()
@@ -171,9 +194,7 @@ def _autoencoder(
     return vae
 
 
-def _latents(
-    path: Path, vae: AutoencoderDC, pictures: NDArray[np.uint8], device: torch.device
-) -> Tensor:
+def _latents(path: Path, vae: Any, pictures: NDArray[np.uint8], device: torch.device) -> Tensor:
     """Latents of all pictures, kept in a file."""
     if path.exists():
         latents: Tensor = torch.load(path, weights_only=True)
@@ -184,7 +205,7 @@ def _latents(
     return latents
 
 
-def _networks(tokenizer: CLIPTokenizer) -> tuple[torch.nn.Module, torch.nn.Module]:
+def _networks(tokenizer: Any) -> tuple[torch.nn.Module, torch.nn.Module]:
     height, width = LOOP_PARAMS.n_mels // 8, BARS * 16
     torch.manual_seed(SEED)
     unet = small_unet(
@@ -201,7 +222,7 @@ def _diffusion(
     budget: Budget,
     device: torch.device,
 ) -> None:
-    tokenizer = CLIPTokenizer.from_pretrained(tokenizer_folder)
+    tokenizer = load_tokenizer(tokenizer_folder)
     unet, text_encoder = _networks(tokenizer)
 
     def write(indices: Sequence[int], generator: torch.Generator) -> list[str]:
@@ -211,4 +232,3 @@ def _diffusion(
     recipe = Recipe(steps=budget.diffusion_steps, batch=budget.batch, lr=8e-4)
     groups = [(latents, write)]
     train_diffusion(unet, text_encoder, tokenizer, groups, recipe, folder=folder, device=device)
-

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
-from diffusers import AutoencoderDC
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
@@ -19,17 +19,17 @@ from audio.synth.band import Song, render
 from audio.types import Loop, Tempo
 from riffapp.studio.dataset import LOOP_PARAMS
 from riffapp.studio.judge import Judge, loop_picture, picture_input, pitch_history, targets
-from sdcore.models.circular import circular
-from sdcore.train.autoencoder import grey_to_tensor
+from sdcore.train.autoencoder import roundtrip
 
-HEARD = 800  # loops of the set that the judge also hears through autoencoder and codec
+HEARD = 320  # loops of the set that the judge also hears through autoencoder and codec
+BATCH = 32
 KEYS = 3000  # loops of the set whose raw sound teaches the key
 
 
 def train_judge(
     pictures: NDArray[np.uint8],
     songs: Sequence[Song],
-    vae: AutoencoderDC,
+    vae: Any,
     *,
     epochs: int,
     seed: int,
@@ -55,19 +55,11 @@ def train_judge(
     return judge
 
 
-@torch.no_grad()
-def roundtrip(pictures: NDArray[np.uint8], vae: AutoencoderDC) -> NDArray[np.uint8]:
-    """Grey pictures (n, mels, frames) after the autoencoder, in grey levels."""
-    with circular([vae], axes="x"):
-        y = vae.decode(vae.encode(grey_to_tensor(pictures)).latent).sample
-    return (y[:, 0].clamp(-1, 1) * 127.5 + 128).clamp(0, 255).byte().numpy()
-
-
 def reconstructed(
-    picture: NDArray[np.uint8], tempo: Tempo, vae: AutoencoderDC, *, quality: str = "fast"
+    picture: NDArray[np.uint8], tempo: Tempo, vae: Any, *, quality: str = "fast"
 ) -> Loop:
     """The loop that is heard when a picture goes through autoencoder and codec."""
-    image = Image.fromarray(roundtrip(picture[None], vae)[0]).convert("RGB")
+    image = Image.fromarray(roundtrip(vae, picture[None])[0]).convert("RGB")
     spectrogram = from_image(image, LOOP_PARAMS, tempo=tempo, circular=True)
     return Loop(clip=synthesise(spectrogram, quality=quality), tempo=tempo)
 
@@ -79,8 +71,8 @@ def _fit_players(
     *,
     epochs: int,
     seed: int,
-    batch: int = 32,
 ) -> None:
+    batch = min(BATCH, len(pictures))
     net.train()
     optimiser = torch.optim.AdamW(net.parameters(), lr=1.5e-3, weight_decay=0.02, fused=True)
     rng = torch.Generator().manual_seed(seed)
@@ -132,7 +124,8 @@ def _fit_key(
     net.train()
     optimiser = torch.optim.AdamW(net.parameters(), lr=1e-3, weight_decay=0.05, fused=True)
     rng = torch.Generator().manual_seed(seed)
-    steps, batch = epochs * (len(x) // 64), 64
+    batch = min(64, len(x))
+    steps = epochs * (len(x) // batch)
     for step in tqdm(range(steps), desc="judge: key", unit="step"):
         _set_rate(optimiser, 1e-3, step, steps)
         index = torch.randint(len(x), (batch,), generator=rng)
@@ -145,4 +138,6 @@ def _fit_key(
 
 def _set_rate(optimiser: torch.optim.Optimizer, top: float, step: int, steps: int) -> None:
     for group in optimiser.param_groups:
-        group["lr"] = top * min(1.0, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * step / steps))
+        group["lr"] = (
+            top * min(1.0, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * step / steps))
+        )

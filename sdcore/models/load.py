@@ -36,7 +36,7 @@ def load(ref: str | Path, *, device: str = "auto", dtype: torch.dtype | None = N
     """
     folder = _folder(ref)
     _check_layout(folder)
-    where = _device(device)
+    where = pick_device(device)
     unet = read_unet(folder / "unet", _dtype(where, dtype))
     vae, factor = read_vae(folder / "vae")
     text_encoder = read_text_encoder(folder / "text_encoder")
@@ -86,7 +86,8 @@ def _check_layout(folder: Path) -> None:
         )
 
 
-def _device(name: str) -> torch.device:
+def pick_device(name: str) -> torch.device:
+    """The device of that name; "auto" is the best there is. Raises MachineError if it is not."""
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
@@ -117,7 +118,7 @@ def _edge(folder: Path, unet: Any) -> tuple[str, ...]:
     """The UNet's convolutions that never wrap: "circular_edge" in its config.json, or none."""
     names = read_json(folder / "config.json").get("circular_edge", [])
     known = {name for name, _ in unet.named_modules()}
-    if not isinstance(names, list) or not known.issuperset(names):
+    if not isinstance(names, list) or not all(name in known for name in map(str, names)):
         raise ModelError(f"{folder / 'config.json'} has a circular_edge that is no layer of it")
     return tuple(names)
 

@@ -85,12 +85,16 @@ def read_text_encoder(folder: Path) -> Any:
 
 
 def read_tokenizer(folder: Path) -> Any:
-    """The CLIPTokenizer in the folder."""
-    for name in ("vocab.json", "merges.txt"):
-        if not (folder / name).is_file():
-            raise ModelError(f"{folder / name} is missing: copy the checkpoint's folder again")
-    read_json(folder / "vocab.json")
-    return _built(folder, lambda: CLIPTokenizer.from_pretrained(folder, local_files_only=True))
+    """The CLIPTokenizer in the folder: of tokenizer.json, or of vocab.json and merges.txt."""
+    whole = (folder / "tokenizer.json").is_file()
+    read_json(folder / ("tokenizer.json" if whole else "vocab.json"))
+    if not whole and not (folder / "merges.txt").is_file():
+        raise ModelError(f"{folder / 'merges.txt'} is missing: copy the checkpoint's folder again")
+    try:
+        return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # the library has no type of its own for a broken file
+        first = str(error).strip().split("\n")[0]
+        raise ModelError(f"{folder} holds no CLIP tokenizer ({first}): copy it again") from None
 
 
 def _check_class(folder: Path, config: dict[str, Any], known: tuple[str, ...]) -> None:
@@ -106,7 +110,7 @@ def _built(folder: Path, build: Callable[[], Any]) -> Any:
     try:
         with torch.device("meta"):
             return build()
-    except (TypeError, ValueError, KeyError, AttributeError, OSError) as error:
+    except (TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
         first = str(error).strip().split("\n")[0]
         raise ModelError(f"{folder} cannot be built ({first}): copy it again") from None
 

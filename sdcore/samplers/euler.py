@@ -12,13 +12,13 @@ from sdcore.types import Denoiser, OnStep, Step, StepNoise
 def euler(
     denoise: Denoiser, x: Tensor, sigmas: Tensor, noise: StepNoise, on_step: OnStep
 ) -> Tensor:
-    """x at sigmas[-1], by Euler steps of the probability flow: Algorithm 2 of Karras et al. (2022)
+    """x at sigmas[-1], by Euler steps of the probability flow. Draws no noise.
 
-    without churn (arXiv:2206.00364). Draws no noise.
+    Algorithm 2 of Karras et al. (2022, arXiv:2206.00364) without churn and correction.
     """
     for i, (sigma, sigma_next) in enumerate(pairwise(sigmas.tolist())):
         x0 = denoise(x, x.new_full((len(x),), sigma), i)
-        d = (x - x0) / sigma  # dx/dsigma, eq. 3 with s = 1
+        d = (x - x0) / sigma  # dx/dsigma, eqs. 3 and 4 with s = 1
         x = x + d * (sigma_next - sigma)
         on_step(Step(index=i, steps=len(sigmas) - 1, sigma=sigma, x0=x0))
     return x

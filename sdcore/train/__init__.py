@@ -1,1 +1,1 @@
-"""Training: pictures and captions -> weights in diffusers layout. One readable loop for each network."""
+"""Training: pictures and captions -> weights in diffusers layout, one loop for each network."""

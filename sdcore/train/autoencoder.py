@@ -17,14 +17,17 @@ LATENT_NOISE = 0.05
 
 
 def block_autoencoder(pictures: NDArray[np.uint8], *, latent_channels: int) -> AutoencoderDC:
-    """An autoencoder for one-plane pictures, 8 times smaller each way, whose encoder is ready at once.
+    """An autoencoder for one-plane pictures, 8 times smaller each way, whose encoder is ready
+    at once.
 
-    The encoder is the best linear one there is: the principal components of 8 x 8 blocks of `pictures`
-    (n, height, width), written into the weights of a network without any other work to do, so that latents exist
-    before the decoder is trained and stay what they are. Channel k is scaled by the root of its standard
-    deviation, half way to white: coarse components keep more weight than fine ones, as in a picture.
-    The decoder is an ordinary one, random until `train_decoder` (deep compression autoencoder, Chen et al. 2024,
-    arXiv:2410.10733, which leaves full resolution by space-to-channel and is therefore cheap on a CPU).
+    The encoder is the best linear one there is: the principal components of 8 x 8 blocks of
+    `pictures` (n, height, width), written into the weights of a network without any other work
+    to do, so that latents exist before the decoder is trained and stay what they are. Channel k
+    is scaled by the root of its standard deviation, half way to white: coarse components keep
+    more weight than fine ones, as in a picture.
+    The decoder is an ordinary one, random until `train_decoder` (deep compression autoencoder,
+    Chen et al. 2024, arXiv:2410.10733, which leaves full resolution by space-to-channel and is
+    therefore cheap on a CPU).
     """
     vae = AutoencoderDC(
         in_channels=1,
@@ -47,7 +50,7 @@ def block_autoencoder(pictures: NDArray[np.uint8], *, latent_channels: int) -> A
 
 @torch.no_grad()
 def _write_principal_components(vae: AutoencoderDC, x: Tensor) -> None:
-    """Set the encoder's weights: blocks are taken apart by its shortcuts alone, its last convolution projects."""
+    """Set the encoder's weights: shortcuts take blocks apart, the last convolution projects."""
     for name, parameter in vae.encoder.named_parameters():
         parameter.zero_()
         if name == "conv_in.conv.weight":
@@ -81,10 +84,11 @@ def train_decoder(
     folder: Path,
     device: torch.device,
 ) -> Run:
-    """Train the decoder on grey pictures (n, height, width) that are circular in width; resumes from `folder`.
+    """Train the decoder on grey pictures (n, height, width) that are circular in width; resumes
+    from `folder`.
 
-    Loss: L1 on values in [-1, 1] plus a small quadratic term. A little noise on the latents makes the decoder
-    forgive the small errors that a diffusion model leaves.
+    Loss: L1 on values in [-1, 1] plus a small quadratic term. A little noise on the latents
+    makes the decoder forgive the small errors that a diffusion model leaves.
     """
     run = Run({"vae": vae}, recipe, folder, device)
     rng = torch.Generator().manual_seed(recipe.seed + run.step)
@@ -108,11 +112,29 @@ def grey_to_tensor(pictures: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(pictures)).float().div_(127.5).sub_(1.0)[:, None]
 
 
+def load_autoencoder(folder: Path) -> AutoencoderDC:
+    """The autoencoder that was saved in `folder`, its encoder fixed."""
+    vae = AutoencoderDC.from_pretrained(folder)
+    vae.encoder.requires_grad_(False)
+    return vae
+
+
+@torch.no_grad()
+def roundtrip(vae: AutoencoderDC, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Grey pictures (n, height, width) after encoding and decoding, in grey levels again."""
+    with circular([vae], axes="x"):
+        y = vae.decode(vae.encode(grey_to_tensor(pictures).to(vae.device)).latent).sample
+    grey: NDArray[np.uint8] = (
+        (y[:, 0].clamp(-1, 1) * 127.5 + 128).clamp(0, 255).byte().cpu().numpy()
+    )
+    return grey
+
+
 @torch.no_grad()
 def encode_all(
     vae: AutoencoderDC, pictures: NDArray[np.uint8], *, device: torch.device, batch: int = 32
 ) -> Tensor:
-    """Latents of grey pictures as the network gives them, (n, channels, h, w), float16 on the CPU."""
+    """Latents of grey pictures, (n, channels, h, w), float16 on the CPU."""
     out = []
     with circular([vae], axes="x"):
         for start in range(0, len(pictures), batch):

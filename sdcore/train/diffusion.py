@@ -1,4 +1,4 @@
-"""Train a small text-to-image diffusion model on latents: the network and its text encoder together."""
+"""Train a small text-to-image model on latents: the UNet and its text encoder together."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from sdcore.train.tokens import LENGTH
 
 Captions = Callable[[Sequence[int], torch.Generator], list[str]]
 UNCONDITIONAL = 0.1
-# A network of circular convolutions alone cannot know where a loop begins. One convolution that sees the edge tells it.
+# A network of circular convolutions alone cannot know where a loop begins. One convolution that
+# sees the edge tells it.
 EDGE = ("down_blocks.0.resnets.0.conv1",)
 
 
 def small_unet(
     *, latent_channels: int, height: int, width: int, text_width: int
 ) -> UNet2DConditionModel:
-    """A UNet of about 12 M parameters without attention at the top level, head dimension 32: quick on a CPU."""
+    """A UNet of 12 M parameters, head dimension 32, no attention at the top: quick on a CPU."""
     return UNet2DConditionModel(
         sample_size=(height, width),
         in_channels=latent_channels,
@@ -42,19 +43,31 @@ def small_unet(
 def small_text_encoder(vocabulary: int, *, width: int) -> CLIPTextModel:
     """A three-layer CLIP text model that is trained along with the UNet."""
     config = CLIPTextConfig(
-        vocab_size=vocabulary, hidden_size=width, intermediate_size=4 * width, num_hidden_layers=3,
-        num_attention_heads=width // 32, max_position_embeddings=LENGTH, projection_dim=width,
-        bos_token_id=vocabulary - 2, eos_token_id=vocabulary - 1, pad_token_id=vocabulary - 1,
-    )  # fmt: skip
+        vocab_size=vocabulary,
+        hidden_size=width,
+        intermediate_size=4 * width,
+        num_hidden_layers=3,
+        num_attention_heads=width // 32,
+        max_position_embeddings=LENGTH,
+        projection_dim=width,
+        bos_token_id=vocabulary - 2,
+        eos_token_id=vocabulary - 1,
+        pad_token_id=vocabulary - 1,
+    )
     return CLIPTextModel(config)
 
 
 def noise_schedule() -> DDIMScheduler:
     """Stable Diffusion's betas with v-prediction (Salimans and Ho 2022, arXiv:2202.00512)."""
     return DDIMScheduler(
-        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", prediction_type="v_prediction",
-        clip_sample=False, set_alpha_to_one=False, steps_offset=1,
-    )  # fmt: skip
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        prediction_type="v_prediction",
+        clip_sample=False,
+        set_alpha_to_one=False,
+        steps_offset=1,
+    )
 
 
 def train_diffusion(
@@ -70,10 +83,12 @@ def train_diffusion(
     """Train on latents with v-prediction; resumes from `folder`.
 
     Args:
-        groups: sets of one size each: latents (n, channels, h, w) and a function that writes captions for indices;
-            every step takes its batch from one group, chosen in proportion to its number of pictures.
+        groups: sets of one size each: latents (n, channels, h, w) and a function that writes
+        captions for indices; every step takes its batch from one group, chosen in proportion to
+        its number of pictures.
     """
-    # On a CPU the backward pass of fused attention is several times slower than that of plain products.
+    # On a CPU the backward pass of fused attention is several times slower than that of plain
+    # products.
     if device.type == "cpu":
         unet.set_attn_processor(AttnProcessor())
         text_encoder.set_attn_implementation("eager")
@@ -95,8 +110,11 @@ def train_diffusion(
             keep = (torch.rand(len(texts), generator=rng) >= UNCONDITIONAL).tolist()
             tokens = tokenizer(
                 [text if kept else "" for text, kept in zip(texts, keep, strict=True)],
-                padding="max_length", max_length=LENGTH, truncation=True, return_tensors="pt",
-            ).input_ids.to(device)  # fmt: skip
+                padding="max_length",
+                max_length=LENGTH,
+                truncation=True,
+                return_tensors="pt",
+            ).input_ids.to(device)
             t = torch.randint(len(alphas), (len(x0),), generator=rng).to(device)
             noise = torch.randn(x0.shape, generator=rng).to(device)
             a = alphas[t].sqrt()[:, None, None, None]

@@ -1,4 +1,4 @@
-"""Trained networks -> a checkpoint folder in the diffusers layout of Stable Diffusion 1.x, fp16 safetensors."""
+"""Trained networks -> a folder in the layout of Stable Diffusion 1.x, fp16 safetensors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def write_checkpoint(
 
     Args:
         tokenizer: folder of the tokenizer's files, copied as they are.
-        edge: the UNet's convolutions that were trained without wrapping, "circular_edge" in its config.json.
+        edge: the UNet's convolutions that were trained without wrapping, "circular_edge" in its
+        config.json.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, network in (("unet", unet), ("vae", vae), ("text_encoder", text_encoder)):

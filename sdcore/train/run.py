@@ -1,4 +1,4 @@
-"""What every training shares: a learning-rate curve, a moving average, and a state that survives a stop."""
+"""What every training shares: learning rate, moving average, a state that survives a stop."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Recipe:
 
 @dataclass(eq=False)
 class Run:
-    """One training under way: the networks, their optimiser and moving average, and where they stand."""
+    """One training under way: networks, optimiser, moving average, and where they stand."""
 
     modules: dict[str, nn.Module]
     recipe: Recipe
@@ -72,7 +72,7 @@ class Run:
         return self.folder / "state.pt"
 
     def steps(self, name: str) -> Iterator[int]:
-        """The steps still to do, with a progress bar; the state is saved every few minutes and at the end."""
+        """The steps still to do, with a progress bar; the state is saved now and then."""
         saved = time.monotonic()
         todo = range(self.step, self.recipe.steps)
         with tqdm(todo, initial=self.step, total=self.recipe.steps, desc=name, unit="step") as bar:
@@ -104,7 +104,7 @@ class Run:
             self.losses.append((self.step, value))
 
     def use_average(self) -> None:
-        """Put the averaged weights into the networks, for evaluation and export; training ends here."""
+        """Put the averaged weights into the networks; training ends here."""
         with torch.no_grad():
             for parameter, mean in zip(self.parameters, self.average, strict=True):
                 parameter.copy_(mean)
@@ -139,7 +139,7 @@ class Run:
 
 
 def batches(count: int, size: int, *, seed: int, start: int = 0) -> Iterable[Tensor]:
-    """Endless index batches: every epoch is a new order, and step `start` of a resumed run gets its own."""
+    """Endless index batches, each epoch in a new order; a resumed run begins at `start`."""
     per_epoch = max(1, count // size)
     step = start
     while True:

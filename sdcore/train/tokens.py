@@ -7,16 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from transformers import CLIPTokenizer
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 LENGTH = 77
 
 
 def write_tokenizer(folder: Path, words: Sequence[str]) -> None:
-    """Write vocab.json, merges.txt and tokenizer_config.json of a CLIP byte-pair tokenizer for `words`.
+    """Write vocab.json, merges.txt and tokenizer_config.json of a CLIP byte-pair tokenizer for
+    `words`.
 
-    Byte-pair merging goes on until no pair is left, so each word (lower case) ends as a single token; any other
-    text still has its bytes. `words` must not be empty.
+    Byte-pair merging goes on until no pair is left, so each word (lower case) ends as a single
+    token; any other text still has its bytes. `words` must not be empty.
     """
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokenizer = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
@@ -44,9 +46,18 @@ def write_tokenizer(folder: Path, words: Sequence[str]) -> None:
     lines = ["#version: 0.2", *(" ".join(pair) for pair in pairs)]
     (folder / "merges.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     config = {
-        "tokenizer_class": "CLIPTokenizer", "model_max_length": LENGTH, "bos_token": START, "eos_token": END,
-        "unk_token": END, "pad_token": END,
-    }  # fmt: skip
+        "tokenizer_class": "CLIPTokenizer",
+        "model_max_length": LENGTH,
+        "bos_token": START,
+        "eos_token": END,
+        "unk_token": END,
+        "pad_token": END,
+    }
     (folder / "tokenizer_config.json").write_text(
         json.dumps(config, indent=2) + "\n", encoding="utf-8"
     )
+
+
+def load_tokenizer(folder: Path) -> CLIPTokenizer:
+    """The tokenizer that `write_tokenizer` wrote."""
+    return CLIPTokenizer.from_pretrained(folder, local_files_only=True)

@@ -123,7 +123,8 @@ def test_a_loop_drawn_and_played_keeps_its_length(
     loop()
     png, out = tmp_path / "drawn.png", tmp_path / "played.wav"
     sound = tmp_path / "loop.wav"
-    assert riffapp("audio-to-image", sound, "--checkpoint", tiny, "-o", png).code == 0
+    for _ in range(2):  # its own drawing may be replaced
+        assert riffapp("audio-to-image", sound, "--checkpoint", tiny, "-o", png).code == 0
     assert riffapp("image-to-audio", png, "-o", out).code == 0
     assert read(out).n == read(sound).n
 

@@ -105,6 +105,8 @@ def test_planning_leaves_nothing_open(instrument: Instrument) -> None:
         ({"prompt": " \n "}, "the prompt is empty"),
         ({"prompt": "a " * 1500}, "the prompt has 3000 characters: at most 2000"),
         ({"negative": "a " * 1500}, "the negative prompt has 3000 characters"),
+        ({"prompt": "drums \udcff"}, "the prompt holds characters that are no text"),
+        ({"negative": "a\0b"}, "the negative prompt holds characters"),
         ({"bpm": 0.0}, "bpm 0 is outside 40 to 240"),
         ({"bpm": 240.1}, "bpm 240.1 is outside 40 to 240"),
         ({"bpm": float("nan")}, "bpm nan is outside"),

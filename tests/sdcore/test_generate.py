@@ -112,9 +112,9 @@ def test_an_empty_prompt_is_a_prompt(checkpoint: Checkpoint) -> None:
 def test_a_loop_joins_itself(
     checkpoint: Checkpoint, edge: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Noise rolled by four columns gives the picture rolled by 32 pixels, seam and all; unless the
+    """Noise rolled by four columns gives the picture rolled by 32 pixels, seam and all.
 
-    UNet has an edge by which it knows the beginning.
+    Unless the UNet has an edge, by which it knows the beginning.
     """
     ours, first = replace(checkpoint, edge=edge), starts.latents
     straight = np.asarray(generate(ours, REQUEST).images[0], dtype=int)

@@ -101,10 +101,7 @@ def test_fp16_files_are_cast(copy: Path) -> None:
 
 
 def test_the_names_of_older_libraries_are_read(folder: Path, copy: Path) -> None:
-    """transformers before 5 put text_model. before each name, and stored positions; autoencoders
-
-    of 2022 call to_q query.
-    """
+    """Those of transformers before 5, which also stored positions, and autoencoders of 2022."""
     old = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
 
     def older_text(tensors: Tensors) -> Tensors:
@@ -162,6 +159,27 @@ def test_a_broken_json_file_is_named(copy: Path, name: str, content: bytes) -> N
     assert str(copy / name) in _refusal(copy)
 
 
+def test_a_tokenizer_of_one_file_is_read(folder: Path, copy: Path) -> None:
+    """As transformers 5 writes it."""
+    before = load(folder, device="cpu").tokenizer
+    before.save_pretrained(copy / "tokenizer")  # type: ignore[attr-defined]
+    for name in ("vocab.json", "merges.txt"):
+        (copy / "tokenizer" / name).unlink()
+    after = load(copy, device="cpu").tokenizer
+    plain = {"add_special_tokens": False, "truncation": False, "verbose": False}
+    assert after("a house", **plain)["input_ids"] == before("a house", **plain)["input_ids"]
+    assert after.get_vocab() == before.get_vocab()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("merges.txt", "#version: 0.2\nh o\nho"), ("merges.txt", "h zz"), ("tokenizer.json", "{}")],
+)
+def test_a_broken_tokenizer_is_refused(copy: Path, name: str, content: str) -> None:
+    (copy / "tokenizer" / name).write_text(content)
+    assert f"{copy / 'tokenizer'} holds no CLIP tokenizer" in _refusal(copy)
+
+
 def test_pickled_weights_are_refused(copy: Path) -> None:
     path = copy / "unet/diffusion_pytorch_model.safetensors"
     path.rename(path.with_suffix(".bin"))
@@ -189,6 +207,7 @@ def test_a_tensor_of_another_shape_is_named(copy: Path) -> None:
         ("text_encoder/config.json", {"architectures": ["T5"]}, "is of class T5"),
         ("unet/config.json", {"class_embed_type": "timestep"}, "asks for class_embed_type"),
         ("unet/config.json", {"block_out_channels": [16]}, "unet cannot be built"),
+        ("unet/config.json", {"circular_edge": [{}]}, "circular_edge that is no layer"),
         ("unet/config.json", {"circular_edge": ["no.such"]}, "circular_edge that is no layer"),
         ("vae/config.json", {"in_channels": 4, "out_channels": 4}, "takes 4 and gives 4 picture"),
         ("vae/config.json", {"in_channels": 1}, "takes 1 and gives 3 picture"),
