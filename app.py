@@ -2,6 +2,6 @@
 
 import streamlit as st
 
-from riffapp.ui.server import MAIN, MIDDLEWARE
+from riffapp.ui.server import MAIN, MIDDLEWARE, warm
 
-app = st.App(MAIN, middleware=MIDDLEWARE)
+app = st.App(MAIN, middleware=MIDDLEWARE, lifespan=warm)

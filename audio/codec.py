@@ -16,7 +16,7 @@ from torch import Tensor
 from audio.errors import ParameterError
 from audio.mel import Bands, to_mel
 from audio.phase import PHASES, QUALITIES, Quality
-from audio.stft import StftParams, cheaper, frame_skip, layout, resample, stft
+from audio.stft import StftParams, cheaper, frame_skip, layout, resample, spectra
 from audio.types import (
     Clip,
     DecibelCurve,
@@ -63,8 +63,8 @@ def analyse(
 def mel_of(samples: Samples, params: SpectrogramParams, p: StftParams) -> Samples:
     """Mel magnitudes (channels, n_mels, frames) of samples (channels, n)."""
     with torch.inference_mode():
-        spectrum = stft(torch.from_numpy(samples), p)
-        mel: Samples = to_mel(spectrum.abs(), params, p).numpy()
+        runs = [to_mel(s.abs(), params, p) for s in spectra(torch.from_numpy(samples), p)]
+        mel: Samples = torch.cat(runs, -1).numpy()
     return mel
 
 
@@ -72,7 +72,8 @@ def _planes(clip: Clip, channels: int) -> Samples:
     if clip.channels == channels:
         return np.ascontiguousarray(clip.samples)
     if channels == 1:
-        return clip.samples.mean(axis=0, keepdims=True, dtype=np.float32)
+        middle: Samples = clip.samples.mean(axis=0, keepdims=True, dtype=np.float32)
+        return middle
     if clip.channels == 1:
         return np.repeat(clip.samples, channels, axis=0)
     raise ParameterError(f"a clip of {clip.channels} channels: spectrograms hold 1 or 2")
@@ -81,17 +82,24 @@ def _planes(clip: Clip, channels: int) -> Samples:
 def synthesise(spectrogram: Spectrogram, *, quality: str = "fast", seed: int = 0) -> Clip:
     """The sound of a spectrogram; a loop has exactly its tempo's samples.
 
-    The same spectrogram, quality and seed give the same samples.
+    The same spectrogram, quality and seed give the same samples. The level is the picture's own,
+    unless a peak would leave full scale: then the whole clip is turned down until it does not.
     """
     if quality not in QUALITIES:
         raise ParameterError(f"unknown quality {quality!r}: known are {', '.join(QUALITIES)}")
     with torch.inference_mode():
         x = invert(spectrogram, QUALITIES[quality], seed=seed)
-    return Clip(samples=x.numpy(), rate=spectrogram.params.rate)
+    peak = float(x.abs().amax()) if x.numel() else 0.0
+    return Clip(samples=x.div(max(1.0, peak)).numpy(), rate=spectrogram.params.rate)
 
 
 def invert(spectrogram: Spectrogram, rung: Quality, *, seed: int) -> Tensor:
-    """Samples (channels, n) on one rung of the ladder."""
+    """Samples (channels, n) on one rung of the ladder, found at the lowest rate that will do.
+
+    Stereo is found from the middle: one channel with both channels' power first, then left and
+    right for a few iterations from its phases. What both share thus stays in phase, and a mono sum
+    keeps its level and its spectrum (channel by channel it loses 2 to 4 dB and combs).
+    """
     params = spectrogram.params
     p = layout(
         params,
@@ -99,21 +107,37 @@ def invert(spectrogram: Spectrogram, rung: Quality, *, seed: int) -> Tensor:
         frames=spectrogram.frames,
         circular=spectrogram.circular,
     )
-    mel = torch.from_numpy(spectrogram.magnitudes).transpose(-1, -2)
     skip = frame_skip(p, rung.overlap)
-    mel = mel[:, ::skip].contiguous()
     work = cheaper(p, top_hz=params.max_hz / params.rate, skip=skip, padding=rung.padding)
     bands = Bands(params, p, work)
+    mel = torch.from_numpy(spectrogram.magnitudes).transpose(-1, -2)[:, ::skip].contiguous()
+    if params.stereo:
+        middle = mel.square().mean(0, keepdim=True).sqrt_()
+        start = find_phase(middle, bands, rung, seed=seed)
+        x = find_phase(mel, bands, rung.sides(), seed=seed, start=start)
+    else:
+        x = find_phase(mel, bands, rung, seed=seed)
+    return resample(x, p.n_samples, circular=p.circular)
+
+
+def find_phase(
+    mel: Tensor, bands: Bands, rung: Quality, *, seed: int, start: Tensor | None = None
+) -> Tensor:
+    """Samples (C, n) of the bands' layout for mel (C, frames, n_mels)."""
     target = bands.target(mel)
 
     def refine(i: int, power: Tensor) -> Tensor | None:
         return bands.nearer(power, target) if i in rung.refine else None
 
-    x = PHASES[rung.method](
-        bands.linear(mel).transpose(-1, -2), work, n_iter=rung.n_iter, momentum=rung.momentum,
-        seed=seed, refine=refine,
+    return PHASES[rung.method](
+        bands.linear(mel).transpose(-1, -2),
+        bands.work,
+        n_iter=rung.n_iter,
+        momentum=rung.momentum,
+        seed=seed,
+        start=start,
+        refine=refine,
     )
-    return resample(x, p.n_samples, circular=p.circular)
 
 
 def to_image(spectrogram: Spectrogram) -> Image.Image:
@@ -164,13 +188,16 @@ def _to_unit(magnitudes: Samples, curve: PowerCurve | DecibelCurve) -> Samples:
     """Loudness in [0, 1]: 0 silent, 1 the curve's maximum."""
     if isinstance(curve, PowerCurve):
         top = curve.max_value or float(magnitudes.max(initial=0.0)) or 1.0
-        return np.clip(magnitudes / np.float32(top), 0.0, 1.0) ** np.float32(curve.power)
+        share: Samples = np.clip(magnitudes / np.float32(top), 0.0, 1.0) ** np.float32(curve.power)
+        return share
     floor = curve.full_scale * 10.0 ** (-curve.range_db / 20.0)
     loud = np.log10(np.maximum(magnitudes, np.float32(floor)) / np.float32(floor))
     return np.clip(loud * np.float32(20.0 / curve.range_db), 0.0, 1.0).astype(np.float32)
 
 
-def _to_pixels(loudness: Samples, curve: PowerCurve | DecibelCurve) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def _to_pixels(
+    loudness: Samples, curve: PowerCurve | DecibelCurve
+) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     """Dark is loud. Riffusion truncates where we round; its pictures are kept bit for bit."""
     scaled = 255.0 - 255.0 * loudness
     if isinstance(curve, DecibelCurve):

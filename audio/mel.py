@@ -71,6 +71,7 @@ class Bands:
     def __init__(self, params: SpectrogramParams, p: StftParams, work: StftParams) -> None:
         step = Fraction(p.n_fft * work.n_samples, p.n_samples * work.n_fft)
         self.inverse, self.blocks = _seen_from(_key(params), p.n_fft, work.bins, float(step))
+        self.work = work
         self.powers = isinstance(params.frames, BeatFrames)
         self.gain = gain(params, p) * p.n_samples / work.n_samples
 
@@ -97,7 +98,11 @@ class Bands:
         ratio = target.div(sums.clamp_min_(1e-12)).clamp_max_(1e6)
         moved = torch.zeros_like(held)
         for block in self.blocks:
-            torch.mul(held[..., block.bins], ratio[..., block.mels] @ block.spread, out=moved[..., block.bins])
+            torch.mul(
+                held[..., block.bins],
+                ratio[..., block.mels] @ block.spread,
+                out=moved[..., block.bins],
+            )
         return moved.sqrt_() if self.powers else moved
 
 
@@ -112,9 +117,7 @@ class Block:
 
 
 @lru_cache(maxsize=16)
-def _seen_from(
-    key: _Key, n_fft: int, bins: int, step: float
-) -> tuple[Tensor, tuple[Block, ...]]:
+def _seen_from(key: _Key, n_fft: int, bins: int, step: float) -> tuple[Tensor, tuple[Block, ...]]:
     """Inverse (n_mels, bins) and blocks for work bins `step` fine bins apart."""
     bank = coarser(_bank(key, n_fft), bins, step)
     inverse = sample_rows(_inverse(key, n_fft), bins, step).T.contiguous()
@@ -173,4 +176,5 @@ def _inverse(key: _Key, n_fft: int) -> Tensor:
     bank = _bank(key, n_fft).to(torch.float64)
     gram = bank @ bank.T
     gram.diagonal().add_(RIDGE * torch.linalg.matrix_norm(gram, 2))
-    return torch.linalg.solve(gram, bank).T.contiguous().to(torch.float32)
+    inverse: Tensor = torch.linalg.solve(gram, bank).T
+    return inverse.contiguous().to(torch.float32)

@@ -11,6 +11,7 @@ turns phases by a linear ramp, and the magnitudes are the same.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -23,6 +24,7 @@ from audio.errors import ParameterError
 from audio.types import BeatFrames, SpectrogramParams, Tempo
 
 MIN_BEAT_FFT = 4096  # at 128 mels from 20 Hz the narrowest band then holds three bins
+RUN = 64  # frames at a time where only magnitudes are wanted
 BAND_MARGIN = 1.01  # working rate over the least that holds the highest band
 
 
@@ -160,6 +162,16 @@ def stft(x: Tensor, p: StftParams) -> Tensor:
     return Transform(p, x.shape[0]).forward(x).transpose(-1, -2)
 
 
+def spectra(x: Tensor, p: StftParams) -> Iterator[Tensor]:
+    """`stft` in runs of frames, (C, bins, some): a long sound needs no more memory than a short."""
+    extended = torch.zeros(x.shape[0], extent(p))
+    extend(x, p, extended)
+    for first in range(0, p.frames, RUN):
+        frames = torch.zeros(x.shape[0], min(RUN, p.frames - first), p.n_fft)
+        cut(extended, p, frames[..., : p.window], first=first)
+        yield torch.fft.rfft(frames).transpose(-1, -2)
+
+
 def istft(spectrum: Tensor, p: StftParams) -> Tensor:
     """Samples (C, n_samples) by weighted overlap-add: the least-squares inverse of `stft`.
 
@@ -186,9 +198,10 @@ class Transform:
 
     def forward(self, x: Tensor, *, out: Tensor | None = None) -> Tensor:
         """Complex (C, frames, bins) of x (C, n_samples)."""
-        self._extend(x)
+        extend(x, self.p, self._extended)
         cut(self._extended, self.p, self._frames[..., : self.p.window])
-        return torch.fft.rfft(self._frames, out=out)
+        spectrum: Tensor = torch.fft.rfft(self._frames, out=out)
+        return spectrum
 
     def backward(self, spectrum: Tensor) -> Tensor:
         """Samples (C, n_samples) of a complex (C, frames, bins); the view of a buffer."""
@@ -196,19 +209,6 @@ class Transform:
         windowed = self._sound[..., : self.p.window].mul_(self._window)
         lay(windowed, self.p, self._extended)
         return fold(self._extended, self.p).mul_(self._weight)
-
-    def _extend(self, x: Tensor) -> None:
-        """Wrap or reflect the margins."""
-        before, after = self.p.margins
-        n = self.p.n_samples
-        end = before + n + after
-        self._extended[:, before : before + n] = x
-        if self.p.circular:
-            self._extended[:, :before] = x[:, n - before :]
-            self._extended[:, before + n : end] = x[:, :after]
-        else:
-            self._extended[:, :before] = x[:, 1 : before + 1].flip(-1)
-            self._extended[:, before + n : end] = x[:, n - 1 - after : n - 1].flip(-1)
 
 
 def extent(p: StftParams) -> int:
@@ -221,16 +221,30 @@ def extent(p: StftParams) -> int:
     return length
 
 
-def cut(extended: Tensor, p: StftParams, out: Tensor) -> None:
-    """The windowed frames of an extended signal into `out` (C, frames, window)."""
-    window = hann(p.window)
+def extend(x: Tensor, p: StftParams, out: Tensor) -> None:
+    """x (C, n_samples) into the middle of `out`, its margins wrapped or reflected."""
+    before, after = p.margins
+    n = p.n_samples
+    end = before + n + after
+    out[:, before : before + n] = x
+    if p.circular:
+        out[:, :before] = x[:, n - before :]
+        out[:, before + n : end] = x[:, :after]
+    else:
+        out[:, :before] = x[:, 1 : before + 1].flip(-1)
+        out[:, before + n : end] = x[:, n - 1 - after : n - 1].flip(-1)
+
+
+def cut(extended: Tensor, p: StftParams, out: Tensor, *, first: int = 0) -> None:
+    """Windowed frames from the `first` on of an extended signal into `out` (C, some, window)."""
+    window, count = hann(p.window), out.shape[1]
     if p.hop.denominator == 1:
-        hops = extended.unfold(-1, p.window, int(p.hop))[:, : p.frames]
+        hops = extended.unfold(-1, p.window, int(p.hop))[:, first : first + count]
         torch.mul(hops, window, out=out)
         return
     source, target, factor = extended.numpy(), out.numpy(), window.numpy()
-    for k in range(p.frames):  # numpy slices: far faster here than a gather
-        start = p.centre(k)
+    for k in range(count):  # numpy slices: far faster here than a gather
+        start = p.centre(first + k)
         np.multiply(source[:, start : start + p.window], factor, out=target[:, k])
 
 
@@ -287,4 +301,5 @@ def resample(x: Tensor, n: int, *, circular: bool) -> Tensor:
         return x
     if not circular:
         return resample(torch.cat([x, x.flip(-1)], -1), 2 * n, circular=True)[..., :n]
-    return torch.fft.irfft(torch.fft.rfft(x), n=n).mul_(n / m)
+    found: Tensor = torch.fft.irfft(torch.fft.rfft(x), n=n)
+    return found.mul_(n / m)

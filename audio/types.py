@@ -198,8 +198,12 @@ class SpectrogramParams:
         """Params from `to_json`'s data; fields that an older file lacks take their defaults."""
         parts = dict(plain)
         frames = _part(parts.pop("frames", {}), {"time": TimeFrames, "beat": BeatFrames}, "frames")
-        curve = _part(parts.pop("curve", {}), {"power": PowerCurve, "decibel": DecibelCurve}, "curve")
-        return _build(SpectrogramParams, {**parts, "frames": frames, "curve": curve})
+        curve = _part(
+            parts.pop("curve", {}), {"power": PowerCurve, "decibel": DecibelCurve}, "curve"
+        )
+        plain_parts = {**parts, "frames": frames, "curve": curve}
+        found: SpectrogramParams = _build(SpectrogramParams, plain_parts)
+        return found
 
 
 RIFFUSION = SpectrogramParams()

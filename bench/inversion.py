@@ -128,10 +128,12 @@ class Reference:
 
     def linear(self, x: Samples) -> torch.Tensor:
         """Magnitudes below 10 kHz."""
-        return self.spectrogram(torch.from_numpy(x))[:, : 10000 * N_FFT // RATE]
+        magnitudes: torch.Tensor = self.spectrogram(torch.from_numpy(x))
+        return magnitudes[:, : 10000 * N_FFT // RATE]
 
     def mel(self, x: Samples) -> torch.Tensor:
-        return self.mel_scale(self.spectrogram(torch.from_numpy(x)))
+        mel: torch.Tensor = self.mel_scale(self.spectrogram(torch.from_numpy(x)))
+        return mel
 
     def sound(self, mel: torch.Tensor, seed: int) -> Samples:
         torch.manual_seed(seed)

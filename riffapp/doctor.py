@@ -28,6 +28,7 @@ BASE = (
     "numpy",
     "scipy",
     "pillow",
+    "tokenizers",
     "tqdm",
     "librosa",
     "soundfile",

@@ -21,6 +21,7 @@ DOORS = ("riffapp.ui", "riffapp.api", "riffapp.cli", "riffapp.batch")
 # Where each third party may be imported: modules, with everything below them.
 HOMES = {
     "diffusers": ("sdcore.models", "sdcore.train"),
+    "tokenizers": ("sdcore.models", "sdcore.train"),
     "transformers": ("sdcore.models", "sdcore.train", "audio.speech.transformers"),
     "spandrel": ("sdcore.models", "sdcore.post"),
     "torchaudio": ("audio",),

@@ -15,7 +15,6 @@ from riffapp.studio.types import BIT_DEPTHS, LoopRequest, LoopResult
 
 if TYPE_CHECKING:
     from audio.pictures import Picture
-
     from audio.types import Clip, Tempo
     from riffapp.studio.pictures import Drawn
 

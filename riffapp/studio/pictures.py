@@ -13,9 +13,9 @@ from riffapp.studio import checkpoints
 from riffapp.studio.types import BPM_RANGE, RATES
 
 if TYPE_CHECKING:
-    from audio.pictures import Picture
     from PIL import Image
 
+    from audio.pictures import Picture
     from audio.types import Clip, Spectrogram, Tempo
 
 # A file may be this much longer or shorter than the beats that it is said to hold: encoders pad,

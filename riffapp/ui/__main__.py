@@ -6,7 +6,7 @@ import argparse
 
 import streamlit as st
 
-from riffapp.ui.server import MAIN, MIDDLEWARE, options
+from riffapp.ui.server import MAIN, MIDDLEWARE, options, warm
 
 
 def main() -> None:
@@ -16,7 +16,7 @@ def main() -> None:
     parser.add_argument("--no-browser", action="store_true")
     args = parser.parse_args()
     settings = options(host=args.host, port=args.port, browser=not args.no_browser)
-    st.App(MAIN, middleware=MIDDLEWARE).run(config=settings)
+    st.App(MAIN, middleware=MIDDLEWARE, lifespan=warm).run(config=settings)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,9 @@ import streamlit as st
 
 from riffapp.ui.pages import loop
 
-st.set_page_config(page_title="riffapp", page_icon=":material/graphic_eq:", layout="wide")
-st.html(Path(__file__).with_name("look.css"))
+HERE = Path(__file__).parent
+
+# A file of our own: Streamlit's named icons for a tab are fetched from the net.
+st.set_page_config(page_title="riffapp", page_icon=HERE / "icon.svg", layout="wide")
+st.html(HERE / "look.css")
 st.navigation([st.Page(loop.page, title="Loop", default=True)], position="top").run()

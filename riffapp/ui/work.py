@@ -6,6 +6,7 @@ by a touch; here it goes on in a thread of its own, and the page asks how far it
 
 from __future__ import annotations
 
+import gc
 import logging
 import queue
 import secrets
@@ -58,9 +59,9 @@ class Work:
         """Ask for an end within one step; takes that are made stay."""
         self._stop.set()
 
-    def wait(self) -> None:
-        """Until it is over."""
-        self._finished.wait()
+    def wait(self, timeout_s: float | None = None) -> None:
+        """Until it is over, or for `timeout_s`."""
+        self._finished.wait(timeout_s)
 
     @property
     def left_s(self) -> float | None:
@@ -153,8 +154,12 @@ class Worker:
         if have is not None and (have.checkpoint, have.settings) == (checkpoint, settings):
             return have.instrument
         self._loaded = None  # never two in memory
+        gc.unfreeze()
         instrument = checkpoints.load(checkpoint, device=settings.device, threads=settings.threads)
         self._loaded = _Loaded(checkpoint, settings, instrument)
+        # Streamlit collects garbage after each run of a script, which would walk through all of
+        # torch each time, while this thread waits. What is loaded stays: nobody need look there.
+        gc.freeze()
         return instrument
 
 

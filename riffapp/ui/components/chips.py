@@ -2,46 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 import streamlit as st
 
 from riffapp.ui import words
+from riffapp.ui.words import Group, Groups
+
+_MANY, _TALL_PX = 40, 170  # more chips than this scroll
 
 
-def chips(groups: Mapping[str, Sequence[str]], *, prompt: str) -> None:
-    """Chips for the words in `groups`; `prompt` is the session's key of the text they edit.
+def chips(known: Groups, *, prompt: str) -> None:
+    """Chips for the words in `known`; `prompt` is the session's key of the text they edit.
 
     A chip is lit while its word stands in the text.
     """
-    places = st.tabs([name.capitalize() for name in groups]) if len(groups) > 1 else [st.container()]
-    for place, (name, known) in zip(places, groups.items(), strict=True):
-        with place, st.container(key=f"chips_{name}", height=170 if len(known) > 40 else "content"):
-            _group(name, known, prompt=prompt)
+    lit = words.lit(st.session_state[prompt], known)
+    named = [group for group in known.values() if group.of is None]
+    tabs = st.tabs([g.name.capitalize() for g in named]) if len(named) > 1 else [st.container()]
+    for tab, group in zip(tabs, named, strict=True):
+        with tab:
+            for shown in (group, *(g for g in known.values() if g.of == group.name)):
+                _group(shown, known, prompt=prompt, lit=lit[shown.name])
 
 
-def _group(name: str, known: Sequence[str], *, prompt: str) -> None:
-    key = f"{prompt}_chips_{name}"
-    text = st.session_state[prompt]
-    st.session_state[key] = [word for word in known if words.mentions(text, word)]
-    st.pills(
-        f"{name.capitalize()} words that the model knows",
-        known,
-        selection_mode="multi",
-        key=key,
-        on_change=_toggle,
-        args=(prompt, key, known),
-        label_visibility="collapsed",
-    )
+def _group(group: Group, known: Groups, *, prompt: str, lit: tuple[str, ...]) -> None:
+    key = f"{prompt}_chips_{group.name}"
+    st.session_state[key] = next(iter(lit), None) if group.single else list(lit)
+    with st.container(height=_TALL_PX if len(group.words) > _MANY else "content"):
+        st.pills(
+            group.name.capitalize(),
+            group.words,
+            selection_mode="single" if group.single else "multi",
+            key=key,
+            on_change=_toggle,
+            args=(prompt, key, group, known, lit),
+            label_visibility="collapsed" if group.of is None else "visible",
+        )
 
 
-def _toggle(prompt: str, key: str, known: Sequence[str]) -> None:
-    """Make the text say what the chips say."""
-    text = st.session_state[prompt]
-    lit = set(st.session_state[key] or ())
-    for word in known:
-        if word in lit and not words.mentions(text, word):
-            text = words.add(text, word)
-        elif word not in lit and words.mentions(text, word):
-            text = words.remove(text, word)
+def _toggle(prompt: str, key: str, group: Group, known: Groups, lit: tuple[str, ...]) -> None:
+    """Carry what was clicked into the text."""
+    text, value = st.session_state[prompt], st.session_state[key]
+    now = (() if value is None else (value,)) if group.single else tuple(value)
+    gone, new = [w for w in lit if w not in now], [w for w in now if w not in lit]
+    if group.single and gone and new:
+        text = words.swap(text, gone.pop(0), new.pop())
+    for word in gone:
+        text = words.remove(text, word, of=group.name, known=known)
+    for word in new:
+        text = words.add(text, word, to=group.name, known=known)
     st.session_state[prompt] = text

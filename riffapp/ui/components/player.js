@@ -5,6 +5,11 @@
 const FADE_S = 0.006; // a start or stop in mid-wave would click
 const LATE_MS = 400; // a browser that lets sound start does it sooner than this
 const MIN_LABEL_PX = 30;
+const ROLES = ["button", "checkbox", "combobox", "option", "radio", "slider", "switch", "tab"];
+const TAKES_SPACE = [
+  ...["input", "textarea", "select", "button", "a", "summary", "[contenteditable]"],
+  ...ROLES.map((role) => `[role=${role}]`),
+].join();
 const VOLUME_KEY = "riffapp.volume";
 
 // From silence to full level, on dark and on light paper.
@@ -31,8 +36,8 @@ export default function ({ data, parentElement }) {
   };
 }
 
-// What plays a loop from `offset_s` on; `destination` may belong to an offline context too.
-function graph(context, buffer, offset_s) {
+// What plays a loop from `offset_s` on; an offline context renders the very same.
+export function graph(context, buffer, offset_s) {
   const source = new AudioBufferSourceNode(context, { buffer, loop: true });
   const gain = new GainNode(context, { gain: 0 });
   source.connect(gain).connect(context.destination);
@@ -217,7 +222,7 @@ function drawGrid(pen, { beats, meter, pitches }, dark, ratio) {
     pen.fillRect(Math.round(x), Math.round(y), w, h);
   };
   for (let beat = 1; beat < beats; beat++) {
-    line((beat * width) / beats, 0, ratio, height, beat % meter ? 0.16 : 0.5);
+    line((beat * width) / beats, 0, ratio, height, beat % meter ? 0.13 : 0.4);
   }
   for (const [, part] of pitches) line(0, height * (1 - part), width, ratio, 0.1);
 }
@@ -322,8 +327,7 @@ function setVolume(to) {
 document.addEventListener("keydown", (event) => {
   if (event.key !== " " || event.ctrlKey || event.altKey || event.metaKey) return;
   const at = event.composedPath()[0];
-  const taken = "input, textarea, select, button, a, summary, [contenteditable], [role], [tabindex]";
-  if (at instanceof Element && at.matches(taken) && at !== document.body) return;
+  if (at instanceof Element && at.matches(TAKES_SPACE)) return;
   const player = current ?? players.values().next().value;
   if (!player) return;
   event.preventDefault();

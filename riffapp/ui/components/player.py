@@ -58,9 +58,10 @@ def describe(take: LoopResult, *, name: str) -> str:
     )
 
 
-def pcm16(clip: Clip) -> np.ndarray[tuple[int, ...], np.dtype[np.int16]]:
+def pcm16(clip: Clip) -> np.ndarray[Any, Any]:
     """The samples (channels, n) as little-endian 16 bit, which is all that ears need here."""
-    return np.clip(np.rint(clip.samples * 32768.0), -32768, 32767).astype("<i2")
+    steps: np.ndarray[Any, Any] = np.rint(clip.samples * 32768.0)
+    return steps.clip(-32768, 32767).astype("<i2")
 
 
 def picture(take: LoopResult) -> dict[str, Any]:

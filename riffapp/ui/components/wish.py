@@ -7,22 +7,20 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from riffapp.errors import UsageError
 from riffapp.settings import Settings
 from riffapp.studio import checkpoints, prompts
 from riffapp.studio.checkpoints import Sound
 from riffapp.studio.types import (
     BARS,
     BIT_DEPTHS,
-    BPM_RANGE,
-    MAX_CFG,
     MAX_PROMPT_CHARS,
     MAX_SEED,
-    MAX_STEPS,
     MAX_TAKES,
     RATES,
     LoopRequest,
@@ -30,6 +28,7 @@ from riffapp.studio.types import (
 from riffapp.ui import words
 from riffapp.ui.components.chips import chips
 from riffapp.ui.say import plain
+from riffapp.ui.words import Groups
 
 # The first of these whose words the checkpoint knows is there on the first visit.
 EXAMPLES = (
@@ -44,17 +43,49 @@ _DEPTHS = {"16": "16 bit", "24": "24 bit", "float": "32 bit float"}
 
 
 def begin(settings: Settings, sound: Sound) -> None:
-    """Fill a new session with a wish that one click plays."""
-    known = (e for e in EXAMPLES if not prompts.unknown_words(e, sound.words))
-    first = {"prompt": next(known, EXAMPLES[-1]), "bpm": FIRST_BPM, "key": FIRST_KEY, "bars": 2}
-    first |= {"takes": 1, "checkpoint": settings.checkpoint, "suffix": FORMATS[0], "play": True}
-    for name, value in first.items():
+    """Fill what a session has not chosen yet with a wish that one click plays."""
+    for name, value in _first(settings, sound).items():
         st.session_state.setdefault(name, value)
 
 
+def _first(settings: Settings, sound: Sound) -> dict[str, Any]:
+    known = (e for e in EXAMPLES if not prompts.unknown_words(e, sound.words))
+    return {
+        "prompt": next(known, EXAMPLES[-1]),
+        "negative": "",
+        "bpm": FIRST_BPM,
+        "bars": 2,
+        "key": FIRST_KEY,
+        "takes": 1,
+        "seed": None,
+        "quality": "fast",
+        "rate": RATES[0],
+        "bit_depth": BIT_DEPTHS[0],
+        "suffix": FORMATS[0],
+        "play": True,
+        "checkpoint": settings.checkpoint,
+        **_own(sound),
+    }
+
+
+def _own(sound: Sound) -> dict[str, Any]:
+    """What each checkpoint likes best."""
+    liked = {"steps": sound.steps, "cfg": sound.cfg}
+    return liked | {"sampler": sound.sampler, "schedule": sound.schedule}
+
+
 def request() -> LoopRequest:
-    """What the widgets say now."""
+    """What the widgets say now.
+
+    No number widget has bounds: one that has keeps its last good value in silence when a person
+    types another, and the wrong loop would come. Raises UsageError for more takes than a page bears.
+    """
     s = st.session_state
+    if s.takes > TAKES:
+        raise UsageError(
+            f"takes {s.takes}: the page makes 1 to {TAKES} at a time; "
+            "`riffapp loop --takes` makes more"
+        )
     return LoopRequest(
         prompt=s.prompt,
         negative=s.negative,
@@ -83,18 +114,19 @@ def prompt_box(sound: Sound) -> None:
         max_chars=MAX_PROMPT_CHARS,
         help="Instruments and moods in your own words. (saw bass:1.3) weighs more, (…:0.7) less.",
     )
-    for unknown in prompts.unknown_words(st.session_state.prompt, sound.words):
-        _hint(unknown)
-    groups = words.groups(st.session_state.checkpoint, sound)
-    if groups:
-        chips(groups, prompt="prompt")
-    if len(groups) > 1:
+    with st.container(key="hints", gap="xsmall"):  # always there, so that nothing below moves house
+        for unknown in prompts.unknown_words(st.session_state.prompt, sound.words):
+            _hint(unknown)
+    known = words.groups(st.session_state.checkpoint, sound)
+    if known:
+        chips(known, prompt="prompt")
+    if len(known) > 1:
         st.button(
             "Surprise me",
             icon=":material/casino:",
             type="tertiary",
             on_click=_surprise,
-            args=(groups,),
+            args=(known,),
             help="A prompt of words that the model knows",
         )
 
@@ -116,23 +148,22 @@ def _swap(word: str, other: str) -> None:
     st.session_state.prompt = words.swap(st.session_state.prompt, word, other)
 
 
-def _surprise(groups: Mapping[str, Sequence[str]]) -> None:
-    st.session_state.prompt = words.surprise(groups, random.SystemRandom())
+def _surprise(known: Groups) -> None:
+    st.session_state.prompt = words.surprise(known, random.SystemRandom())
 
 
 def music() -> None:
     """Tempo, length, key and number of takes: what a musician sets first."""
-    low, high = BPM_RANGE
-    with st.container(horizontal=True, key="music"):
-        st.number_input(
-            "Tempo (BPM)", low, high, step=1.0, format="%g", key="bpm", width=150,
-            help="Exact, fractions too: 92.5 is 92.5",
-        )  # fmt: skip
-        st.selectbox("Key", (None, *KEYS), format_func=_key_text, key="key", width=150)
-        st.segmented_control("Bars", BARS, key="bars", required=True, help="Bars of 4/4")
-        st.number_input(
-            "Takes", 1, TAKES, step=1, key="takes", width=120, help="Loops of the same words"
-        )
+    left, right = st.columns(2, wrap=False)
+    left.number_input(
+        "Tempo (BPM)", step=1.0, format="%g", key="bpm",
+        help="Exact, 40 to 240, fractions too: 92.5 is 92.5",
+    )  # fmt: skip
+    right.selectbox("Key", (None, *KEYS), format_func=_key_text, key="key")
+    left.segmented_control("Bars", BARS, key="bars", required=True, help="Bars of 4/4")
+    right.number_input(
+        "Takes", step=1, key="takes", help=f"Loops of the same words, 1 to {TAKES} at a time"
+    )
 
 
 def _key_text(key: str | None) -> str:
@@ -155,7 +186,7 @@ def advanced(settings: Settings, sound: Sound) -> None:
 def _seed() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.number_input(
-            "Seed", 0, MAX_SEED, value=None, step=1, key="seed", width=220,
+            "Seed", value=None, step=1, key="seed", width=220,
             placeholder="a new one each time",
             help="The same seed and settings make the same loop. Take 2 has the next seed.",
         )  # fmt: skip
@@ -173,27 +204,31 @@ def _diffusion(settings: Settings, sound: Sound) -> None:
 
     known = tuple(dict.fromkeys((settings.checkpoint, *checkpoints.names())))
     if len(known) > 1:
-        st.selectbox("Checkpoint", known, key="checkpoint")
-    left, right = st.columns(2)
+        st.selectbox(
+            "Checkpoint", known, key="checkpoint", format_func=lambda ref: Path(ref).name,
+            on_change=_forget, args=(sound,), help="The model that makes the loops",
+        )  # fmt: skip
+    left, right = st.columns(2, wrap=False)
     left.number_input(
-        "Steps", 1, MAX_STEPS, value=sound.steps, step=1, key="steps",
+        "Steps", step=1, key="steps",
         help="More is slower and finer",
     )  # fmt: skip
     right.number_input(
-        "Guidance (CFG)", 0.0, MAX_CFG, value=sound.cfg, step=0.5, format="%g", key="cfg",
+        "Guidance (CFG)", step=0.5, format="%g", key="cfg",
         help="How closely the words are followed",
     )  # fmt: skip
-    _choice(left, "Sampler", tuple(SAMPLERS), first=sound.sampler)
-    _choice(right, "Schedule", tuple(SCHEDULES), first=sound.schedule)
+    left.selectbox("Sampler", tuple(SAMPLERS), key="sampler")
+    right.selectbox("Schedule", tuple(SCHEDULES), key="schedule")
     st.segmented_control(
-        "Quality", tuple(QUALITIES), default="fast", required=True, key="quality",
+        "Quality", tuple(QUALITIES), required=True, key="quality",
         format_func=str.capitalize, help="How long the picture is turned into sound",
     )  # fmt: skip
 
 
-def _choice(place: Any, label: str, known: Sequence[str], *, first: str) -> None:
-    index = known.index(first) if first in known else 0
-    place.selectbox(label, known, index=index, key=label.lower())
+def _forget(sound: Sound) -> None:
+    """Another checkpoint likes other settings best."""
+    for name in _own(sound):
+        st.session_state.pop(name, None)
 
 
 def _file() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
 from riffapp import settings
@@ -15,25 +17,27 @@ from riffapp.ui.components import wish
 from riffapp.ui.components.player import player
 from riffapp.ui.work import Work, sentence_for, worker
 
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
 KEPT_TAKES = 12  # of a visit; a take of 8 bars at 40 bpm is 4 MB
-POLL_S = 0.3
+POLL_S = 0.2
 
 _WELCOME = (
     "Say what should play and press **Make a loop**. It comes out exactly in tempo, repeats "
     "without a seam, and is made on this computer alone."
 )
-_EMPTY = """
-<div class="empty" role="note">
-  <svg viewBox="0 0 240 72" aria-hidden="true">{bars}</svg>
-  <p><b>Your loop appears here.</b><br>A picture of its sound, left to right in time and low to
-  high in pitch, with a player that repeats it and the files to take home.</p>
-</div>
-"""
+_EMPTY = (
+    '<div class="empty" role="note"><div class="steps" aria-hidden="true">{steps}</div>'
+    "<p><b>Your loop appears here.</b><br>A picture of its sound, time from left to right and "
+    "pitch from bottom to top, a player that repeats it, and the files to take home.</p></div>"
+)
+_STEPS_REM = (3.8, 0.9, 1.9, 0.9, 2.8, 0.9, 1.9, 1.4, 3.8, 0.9, 1.9, 0.9, 2.8, 1.6, 1.9, 1.1)
 
 
 def page() -> None:
     """Draw the room as the session has it now."""
-    with st.container(key="headline", gap=None):
+    with st.container(key="headline", gap="small"):
         st.title("Loops from words", anchor=False)
         st.markdown(_WELCOME)
     try:
@@ -47,8 +51,14 @@ def page() -> None:
         left, right = st.columns([5, 7], gap="large")
     with left:
         _controls(found, sound)
+        more = st.container()
     with right, st.container(key="results"):
+        news = st.container()
         _results(sound)
+    with more:  # late, for its names of samplers bring the whole core along
+        wish.advanced(found, sound)
+    if _busy():
+        _watch(_works()[0], news)
 
 
 def _controls(found: Settings, sound: Sound) -> None:
@@ -66,7 +76,6 @@ def _controls(found: Settings, sound: Sound) -> None:
         args=(found, sound),
         shortcut="Ctrl+Enter",
     )
-    wish.advanced(found, sound)
 
 
 def _works() -> list[Work]:
@@ -98,11 +107,10 @@ def _results(sound: Sound) -> None:
         say.error(st.session_state.refusal)
     works = _works()
     if not works:
-        st.html(_EMPTY.format(bars=_drawing()))
+        steps = "".join(f'<i style="height:{rem}rem"></i>' for rem in _STEPS_REM)
+        st.html(_EMPTY.format(steps=steps))
         return
     newest, *earlier = works
-    if not newest.finished:
-        _progress(newest)
     if newest.error:
         say.error(newest.error)
     if newest.finished and newest.stopped and not newest.takes:
@@ -118,20 +126,19 @@ def _results(sound: Sound) -> None:
                     _take(work, i, take, play=False)
 
 
-def _progress(work: Work) -> None:
-    """A bar that follows the worker without touching the rest of the page."""
+def _watch(work: Work, place: DeltaGenerator) -> None:
+    """A bar that follows the worker; the page is drawn anew with each take.
+
+    A touch of any widget ends this run of the script, never the work: the next run watches on.
+    """
     shown = len(work.takes)
-
-    @st.fragment(run_every=POLL_S)
-    def follow() -> None:
-        if work.finished or len(work.takes) != shown:
-            st.rerun()
-        progress = work.progress
-        with st.container(horizontal=True, vertical_alignment="center", key="progress"):
-            st.progress(progress.done / progress.total, text=_stage(work))
-            st.button("Stop", icon=":material/stop:", on_click=work.stop, key="stop")
-
-    follow()
+    with place, st.container(horizontal=True, vertical_alignment="center", key="progress"):
+        bar = st.progress(0.0)
+        st.button("Stop", icon=":material/stop:", on_click=work.stop, key="stop")
+    while not work.finished and len(work.takes) == shown:
+        bar.progress(work.progress.done / work.progress.total, text=_stage(work))
+        work.wait(POLL_S)
+    st.rerun()
 
 
 def _stage(work: Work) -> str:
@@ -163,8 +170,9 @@ def _warnings(work: Work, sound: Sound) -> None:
 def _take(work: Work, i: int, take: LoopResult, *, play: bool) -> None:
     key = f"{work.id}_{i}"
     name = f"take {i + 1}" if work.request.takes > 1 else "the loop"
+    title = _title(take) if work.request.takes == 1 else f"{i + 1} · {_title(take)}"
     with st.container(border=True, key=f"take_{key}", gap="small"):
-        st.markdown(f"**{say.plain(_title(take))}**")
+        st.markdown(f"**{say.plain(title)}**")
         player(take, name=name, key=key, play=play)
         try:
             _downloads(take, key)
@@ -221,12 +229,3 @@ def _download(data: bytes, name: str, *, label: str, key: str) -> None:
 
 def _keep_seed(seed: int) -> None:
     st.session_state.seed = seed
-
-
-def _drawing() -> str:
-    """Two bars of a beat as a small picture: what is to come, without a word."""
-    heights = (60, 14, 30, 14, 44, 14, 30, 22, 60, 14, 30, 14, 44, 26, 30, 18)
-    return "".join(
-        f'<rect x="{15 * i + 2}" y="{70 - h}" width="9" height="{h}" rx="2" />'
-        for i, h in enumerate(heights)
-    )
