@@ -125,7 +125,7 @@ PHASES: dict[str, Phase] = {"griffin_lim": griffin_lim, "fast_griffin_lim": fast
 QUALITIES = {
     "draft": Quality(method="fast_griffin_lim", n_iter=16, overlap=4, padding=1.0, refine=(8, 12)),
     "fast": Quality(
-        method="fast_griffin_lim", n_iter=64, overlap=4, padding=1.0, refine=tuple(range(32, 64, 4))
+        method="fast_griffin_lim", n_iter=64, overlap=4, padding=1.0, refine=tuple(range(32, 64, 2))
     ),
     "best": Quality(
         method="fast_griffin_lim", n_iter=96, overlap=8, padding=2.0, refine=tuple(range(48, 96, 2))

@@ -24,6 +24,7 @@ from audio.errors import ParameterError
 from audio.types import BeatFrames, SpectrogramParams, Tempo
 
 MIN_BEAT_FFT = 4096  # at 128 mels from 20 Hz the narrowest band then holds three bins
+MIN_WORK_FFT = 2048  # the same bands at a lower rate, about a bin to the narrowest
 RUN = 64  # frames at a time where only magnitudes are wanted
 BAND_MARGIN = 1.01  # working rate over the least that holds the highest band
 
@@ -126,7 +127,7 @@ def frame_skip(p: StftParams, overlap: int) -> int:
 def cheaper(p: StftParams, *, top_hz: float, skip: int, padding: float) -> StftParams:
     """The same time in about the fewest samples that hold `top_hz` (a fraction of the rate).
 
-    Only every `skip`-th frame is kept, and n_fft is at least `padding` windows. All hops are
+    Only every `skip`-th frame is kept, and n_fft is at least `padding` windows, or as many times MIN_WORK_FFT. All hops are
     equal, whatever those of `p`: the number of samples is free, as `resample` goes back exactly.
     """
     frames, hop = -(-p.frames // skip), p.hop * skip
@@ -138,7 +139,7 @@ def cheaper(p: StftParams, *, top_hz: float, skip: int, padding: float) -> StftP
         n_samples=n_samples,
         frames=frames,
         window=window,
-        n_fft=fast_length(math.ceil(window * padding)),
+        n_fft=fast_length(math.ceil(max(window, MIN_WORK_FFT) * padding)),
         circular=p.circular,
         hop=Fraction(even),
     )

@@ -29,7 +29,7 @@ import torch
 from torchaudio import transforms
 
 from audio import files
-from audio.codec import analyse, from_image, synthesise, to_image
+from audio.codec import analyse, from_image, invert, to_image
 from audio.phase import QUALITIES
 from audio.synth import band
 from audio.types import (
@@ -38,6 +38,7 @@ from audio.types import (
     Clip,
     DecibelCurve,
     Samples,
+    Spectrogram,
     SpectrogramParams,
     Tempo,
 )
@@ -163,8 +164,15 @@ def _side_by_side(x: Samples, seed: int, reference: Reference) -> dict[str, Row]
     return rows
 
 
-def _ours(shown: Any, quality: str, seed: int) -> Callable[[], Samples]:
-    return lambda: synthesise(shown, quality=quality, seed=seed).samples
+def _ours(shown: Spectrogram, quality: str, seed: int) -> Callable[[], Samples]:
+    return lambda: _inverted(shown, quality, seed)
+
+
+def _inverted(shown: Spectrogram, quality: str, seed: int) -> Samples:
+    """`synthesise` at the picture's own level: what leaves full scale is not turned down."""
+    with torch.inference_mode():
+        found: Samples = invert(shown, QUALITIES[quality], seed=seed).numpy()
+    return found
 
 
 def _convergence(found: torch.Tensor, wanted: torch.Tensor) -> float:
@@ -214,7 +222,7 @@ def _round_trip(bpm: int, seed: int, quality: str) -> tuple[float, float]:
     drawn = to_image(analyse(loop.clip, BEATS, tempo=tempo, circular=True))
     shown = from_image(drawn, BEATS, tempo=tempo, circular=True)
     started = time.process_time()
-    clip = synthesise(shown, quality=quality, seed=seed)
+    clip = Clip(samples=_inverted(shown, quality, seed))
     seconds = time.process_time() - started
     again = analyse(clip, BEATS, tempo=tempo, circular=True)
     wanted = torch.from_numpy(shown.magnitudes)

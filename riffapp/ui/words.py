@@ -24,6 +24,8 @@ BEFORE = {"genre": "drums"}  # 'techno 909 drums', as captions say it
 # Key and tempo have widgets of their own.
 _NOT_A_CHIP = re.compile(r"[a-g](?:#|b)?|major|minor|sharp|flat|bpm|in|\d+", re.IGNORECASE)
 
+_EMPTIED = re.compile(r"[(\[]\s*(?::[\d.\s]*)?[)\]]")  # what (saw bass:1.3) leaves behind
+
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
@@ -110,7 +112,7 @@ def remove(prompt: str, word: str, *, of: str, known: Groups) -> str:
     parts = []
     for part in _parts(prompt):
         if described is None or _place(part, known[described]) is not None:
-            part = " ".join(_pattern(word).sub(" ", part).split())
+            part = " ".join(_EMPTIED.sub(" ", _pattern(word).sub(" ", part)).split())
         parts.append(part)
     return ", ".join(part for part in parts if re.search(r"\w", part))
 

@@ -78,7 +78,7 @@ def request() -> LoopRequest:
     """What the widgets say now.
 
     No number widget has bounds: one that has keeps its last good value in silence when a person
-    types another, and the wrong loop would come. Raises UsageError for more takes than a page bears.
+    types another, and the wrong loop would come. Raises UsageError for more takes than fit here.
     """
     s = st.session_state
     if s.takes > TAKES:

@@ -80,7 +80,7 @@ def test_a_word_goes_in_where_it_belongs(prompt: str, word: str, group: str, aft
     [
         ("909 drums, saw bass, piano", "saw bass", "bass", "909 drums, piano"),
         ("house 909 drums", "909 drums", "drums", "house"),
-        ("(saw bass:1.3), piano", "saw bass", "bass", "(:1.3), piano"),
+        ("(saw bass:1.3), piano", "saw bass", "bass", "piano"),
         ("offbeat saw bass, offbeat piano", "offbeat", "chord playing", "offbeat saw bass, piano"),
     ],
 )
