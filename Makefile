@@ -55,16 +55,16 @@ $(VENV)/pyvenv.cfg:
 	$(PYTHON) -m venv $(VENV)
 
 $(BASE): pyproject.toml | $(VENV)/pyvenv.cfg
-	@echo "Installing riffapp into $(VENV): about 5 GB on Linux, half of it CUDA libraries."
+	@echo "Installing riffapp into $(VENV): about 6 GB on Linux, half of it CUDA libraries."
 	$(PIP) --editable .
 	@touch $@
 
 $(DEV): pyproject.toml | $(VENV)/pyvenv.cfg
-	@echo "Installing riffapp and its workshop into $(VENV): about 5 GB on Linux."
+	@echo "Installing riffapp and its workshop into $(VENV): about 6 GB on Linux."
 	$(PIP) --editable '.[dev]'
 	@touch $(BASE) $@
 
 $(ALL): pyproject.toml | $(VENV)/pyvenv.cfg
-	@echo "Installing riffapp with every extra into $(VENV): about 6 GB on Linux."
+	@echo "Installing riffapp with every extra into $(VENV): about 6.5 GB on Linux."
 	$(PIP) --editable '.[all]'
 	@touch $(BASE) $(DEV) $@

@@ -127,8 +127,9 @@ def frame_skip(p: StftParams, overlap: int) -> int:
 def cheaper(p: StftParams, *, top_hz: float, skip: int, padding: float) -> StftParams:
     """The same time in about the fewest samples that hold `top_hz` (a fraction of the rate).
 
-    Only every `skip`-th frame is kept, and n_fft is at least `padding` windows, or as many times MIN_WORK_FFT. All hops are
-    equal, whatever those of `p`: the number of samples is free, as `resample` goes back exactly.
+    Only every `skip`-th frame is kept, and n_fft is at least `padding` windows, or as many times
+    MIN_WORK_FFT. All hops are equal, whatever those of `p`: the number of samples is free, as
+    `resample` goes back exactly.
     """
     frames, hop = -(-p.frames // skip), p.hop * skip
     even = math.ceil(hop * min(1.0, BAND_MARGIN * 2.0 * top_hz))

@@ -268,6 +268,7 @@ def _add_train(commands: Any) -> None:
     p.add_argument("what", choices=["embedded-loops"])
     p.add_argument("--work", type=Path, default=Path("training"), help="work folder (training)")
     p.add_argument("-o", "--output", type=Path, help="checkpoint folder (WORK/loops)")
+    p.add_argument("--start", metavar="CHECKPOINT", help="train this one further, such as loops")
     p.add_argument("--loops", type=int, help="loops to render (12288)")
     p.add_argument("--decoder-steps", type=int, help="updates of the autoencoder's decoder")
     p.add_argument("--diffusion-steps", type=int, help="updates of the diffusion model")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -44,6 +45,7 @@ from sdcore.train.autoencoder import (
 )
 from sdcore.train.diffusion import (
     EDGE,
+    load_networks,
     noise_schedule,
     small_text_encoder,
     small_unet,
@@ -80,12 +82,14 @@ def train_embedded_loops(
     target: Path,
     budget: Budget,
     *,
+    start: Path | None = None,
     device: str = "auto",
     threads: int | None = None,
 ) -> None:
     """Everything from nothing: work in `folder`, write the checkpoint into `target`.
 
-    The judge is written beside the checkpoint.
+    With `start`, a checkpoint's folder, its networks are trained further; autoencoder and tokenizer
+    stay what they are. The judge is written beside the checkpoint.
     Raises UsageError for a budget that trains nothing.
     """
     for name, number in asdict(budget).items():
@@ -96,6 +100,9 @@ def train_embedded_loops(
         torch.set_num_threads(threads)
     where = pick_device(device)
     workers = os.cpu_count() or 1
+    if start is not None:
+        shutil.copytree(start / "vae", folder / "autoencoder" / "vae", dirs_exist_ok=True)
+        shutil.copytree(start / "tokenizer", folder / "tokenizer", dirs_exist_ok=True)
     render_band(folder / "band", count=budget.loops, bars=BARS, seed=SEED, workers=workers)
     pictures, songs = load_band(folder / "band", bars=BARS)
     vae = _autoencoder(folder / "autoencoder", pictures, budget, where)
@@ -103,7 +110,7 @@ def train_embedded_loops(
     if not (tokenizer / "vocab.json").exists():
         write_tokenizer(tokenizer, (*taught_words(), *_PLAIN_WORDS, *"0123456789,#"))
     latents = _latents(folder / "latents.pt", vae, pictures, where)
-    _diffusion(folder / "diffusion", tokenizer, latents, songs, budget, where)
+    _diffusion(folder / "diffusion", tokenizer, latents, songs, budget, where, start)
     export(folder, target)
     train_judge(pictures, songs, vae.cpu(), epochs=budget.judge_epochs, seed=SEED).save(
         target.parent / JUDGE_FILE
@@ -221,9 +228,10 @@ def _diffusion(
     songs: Sequence[Song],
     budget: Budget,
     device: torch.device,
+    start: Path | None,
 ) -> None:
     tokenizer = load_tokenizer(tokenizer_folder)
-    unet, text_encoder = _networks(tokenizer)
+    unet, text_encoder = _networks(tokenizer) if start is None else load_networks(start)
 
     def write(indices: Sequence[int], generator: torch.Generator) -> list[str]:
         rng = np.random.default_rng(int(torch.randint(2**31, (), generator=generator)))

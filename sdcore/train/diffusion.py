@@ -57,6 +57,13 @@ def small_text_encoder(vocabulary: int, *, width: int) -> CLIPTextModel:
     return CLIPTextModel(config)
 
 
+def load_networks(folder: Path) -> tuple[UNet2DConditionModel, CLIPTextModel]:
+    """UNet and text encoder of a checkpoint folder in float32, to be trained further."""
+    unet = UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=torch.float32)
+    text_encoder = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32)
+    return unet, text_encoder
+
+
 def noise_schedule() -> DDIMScheduler:
     """Stable Diffusion's betas with v-prediction (Salimans and Ho 2022, arXiv:2202.00512)."""
     return DDIMScheduler(

@@ -80,7 +80,7 @@ def test_inversion_is_as_near_at_slow_tempi_as_at_quick_ones() -> None:
         wanted = shown(groove(tempo), tempo)
         again = analyse(synthesise(wanted), BEAT_GRID, tempo=tempo, circular=True)
         found.append(distance(again.magnitudes, wanted.magnitudes))
-    assert max(found) < -18 and max(found) - min(found) < 3  # one loop; the bench takes medians
+    assert max(found) < -20 and max(found) - min(found) < 3  # one loop; the bench takes medians
 
 
 @pytest.mark.parametrize("bpm", [40.0, 124.0, 240.0])

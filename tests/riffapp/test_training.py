@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from riffapp.errors import UsageError
 from riffapp.studio import checkpoints, dataset, evaluate, train, train_judge
@@ -41,6 +42,14 @@ def test_training_is_resumed_and_ends_in_a_checkpoint_that_plays(
     assert result.loop.clip.n == round(8 * 60 / 124 * 44100)
     verdict = Judge.load(target.parent / JUDGE_FILE, instrument.sound.params).hear(result.loop)
     assert set(verdict.presence) == {"drums", "bass", "chords", "lead"}
+
+    # a trained checkpoint is where another training begins: after no step worth the name it is
+    # the same but for the rounding to fp16
+    again, further = tmp_path / "again", tmp_path / "further" / "loops"
+    train.train_embedded_loops(again, further, BUDGET, start=target, device="cpu")
+    before = load_file(target / "unet" / "diffusion_pytorch_model.safetensors")
+    after = load_file(further / "unet" / "diffusion_pytorch_model.safetensors")
+    assert max(float((before[name] - after[name]).abs().max()) for name in before) < 0.01
 
 
 def test_a_budget_of_nothing_is_refused(tmp_path: Path) -> None:

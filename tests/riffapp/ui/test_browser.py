@@ -123,12 +123,13 @@ def browser(tmp_path: Path) -> Iterator[Any]:
 def page(server: str, browser: Any) -> Any:
     """The page, drawn to its end."""
     browser.get(server)
-    eventually("the last widget", lambda: find(browser, ".st-key-play input"))
+    find(browser, ".st-key-play input")  # the last one
     return browser
 
 
 def find(driver: Any, selector: str) -> Any:
-    return driver.find_element("css selector", selector)
+    """An element as soon as it is there: kinds of widgets come one by one."""
+    return eventually(selector, lambda: driver.find_element("css selector", selector))
 
 
 def fill(driver: Any, key: str, text: str) -> None:
