@@ -21,6 +21,7 @@ from riffapp.studio import checkpoints, text_to_audio
 from riffapp.studio.checkpoints import Instrument
 from riffapp.studio.text_to_audio import Progress
 from riffapp.studio.types import LoopRequest, LoopResult
+from riffapp.ui.downloads import Downloads
 
 _LOG = logging.getLogger(__name__)
 _DEFECT = (
@@ -40,6 +41,7 @@ class Work:
         self.request = request
         self.settings = settings
         self.takes: list[LoopResult] = []
+        self.files: dict[tuple[int, str], Downloads] = {}  # by take and suffix; the page's own
         self.error: str | None = None
         self.started = False
         self.progress = Progress(done=0, total=request.takes * (request.steps or 1))

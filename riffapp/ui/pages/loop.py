@@ -27,11 +27,16 @@ _WELCOME = (
     "Say what should play and press **Make a loop**. It comes out exactly in tempo, repeats "
     "without a seam, and is made on this computer alone."
 )
-_EMPTY = (
-    '<div class="empty" role="note"><div class="steps" aria-hidden="true">{steps}</div>'
-    "<p><b>Your loop appears here.</b><br>A picture of its sound, time from left to right and "
-    "pitch from bottom to top, a player that repeats it, and the files to take home.</p></div>"
+_PLACE = (
+    '<div class="place {mood}" role="note"><div class="steps" aria-hidden="true">{steps}</div>'
+    "<p><b>{head}</b><br>{text}</p></div>"
 )
+_EMPTY = (
+    "Your loop appears here.",
+    "A picture of its sound, time from left to right and pitch from bottom to top, "
+    "a player that repeats it, and the files to take home.",
+)
+_MAKING = ("Your loop is being made.", "It plays as soon as it is there.")
 _STEPS_REM = (3.8, 0.9, 1.9, 0.9, 2.8, 0.9, 1.9, 1.4, 3.8, 0.9, 1.9, 0.9, 2.8, 1.6, 1.9, 1.1)
 
 
@@ -107,14 +112,15 @@ def _results(sound: Sound) -> None:
         say.error(st.session_state.refusal)
     works = _works()
     if not works:
-        steps = "".join(f'<i style="height:{rem}rem"></i>' for rem in _STEPS_REM)
-        st.html(_EMPTY.format(steps=steps))
+        _placeholder("quiet", *_EMPTY)
         return
     newest, *earlier = works
     if newest.error:
         say.error(newest.error)
     if newest.finished and newest.stopped and not newest.takes:
         st.info("Stopped before the first take was done.", icon=":material/stop_circle:")
+    if not newest.finished and not newest.takes:
+        _placeholder("busy", *_MAKING)
     _warnings(newest, sound)
     for i, take in enumerate(newest.takes):
         _take(newest, i, take, play=i == 0 and st.session_state.play)
@@ -124,6 +130,12 @@ def _results(sound: Sound) -> None:
             for work in earlier:
                 for i, take in enumerate(work.takes):
                     _take(work, i, take, play=False)
+
+
+def _placeholder(mood: str, head: str, text: str) -> None:
+    """What stands where a loop will be: sixteen steps of a beat, which move while one is made."""
+    steps = "".join(f'<i style="height:{rem}rem"></i>' for rem in _STEPS_REM)
+    st.html(_PLACE.format(mood=mood, steps=steps, head=head, text=text))
 
 
 def _watch(work: Work, place: DeltaGenerator) -> None:
@@ -175,7 +187,7 @@ def _take(work: Work, i: int, take: LoopResult, *, play: bool) -> None:
         st.markdown(f"**{say.plain(title)}**")
         player(take, name=name, key=key, play=play)
         try:
-            _downloads(take, key)
+            _downloads(work, i, take)
         except Exception as error:
             say.error(sentence_for(error))
         st.caption(_facts(take), help="RTF: seconds of work for one second of sound")
@@ -193,12 +205,11 @@ def _facts(take: LoopResult) -> str:
     )
 
 
-def _downloads(take: LoopResult, key: str) -> None:
-    suffix = st.session_state.suffix
-    kept: dict[tuple[str, str], downloads.Downloads] = st.session_state.setdefault("files", {})
-    if (key, suffix) not in kept:
-        kept[key, suffix] = downloads.of(take, suffix=suffix)
-    made = kept[key, suffix]
+def _downloads(work: Work, i: int, take: LoopResult) -> None:
+    suffix, key = st.session_state.suffix, f"{work.id}_{i}"
+    if (i, suffix) not in work.files:
+        work.files[i, suffix] = downloads.of(take, suffix=suffix)
+    made = work.files[i, suffix]
     with st.container(horizontal=True, key=f"files_{key}"):
         _download(made.sound, made.stem + suffix, label=suffix[1:].upper(), key=f"sound_{key}")
         _download(made.picture, made.stem + ".png", label="PNG", key=f"picture_{key}")
