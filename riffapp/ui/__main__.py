@@ -11,6 +11,8 @@ import streamlit as st
 from riffapp.errors import USER
 from riffapp.ui.server import MAIN, MIDDLEWARE, options, warm
 
+_STOPPED = 130
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="riffapp ui")
@@ -23,7 +25,11 @@ def main() -> int:
         print(f"riffapp: {refusal}", file=sys.stderr)
         return USER
     settings = options(host=args.host, port=args.port, browser=not args.no_browser)
-    st.App(MAIN, middleware=MIDDLEWARE, lifespan=warm).run(config=settings)
+    try:
+        st.App(MAIN, middleware=MIDDLEWARE, lifespan=warm).run(config=settings)
+    except KeyboardInterrupt:
+        print("riffapp: stopped", file=sys.stderr)
+        return _STOPPED
     return 0
 
 

@@ -44,6 +44,19 @@ def test_a_host_that_is_not_here_is_refused_in_a_sentence() -> None:
     assert "cannot be opened" in str(door.refused("192.0.2.1", 8501))  # TEST-NET: nobody's
 
 
+def test_ctrl_c_is_an_end_and_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sys.argv", ["riffapp ui"])
+    monkeypatch.setattr(door, "refused", lambda *_: None)
+    monkeypatch.setattr("streamlit.App.run", interrupted)
+    assert door.main() == 130
+    assert capsys.readouterr().err == "riffapp: stopped\n"
+
+
 def test_what_never_changes_stands_beside_the_page_and_keeps_it_private() -> None:
     fixed = tomllib.loads((MAIN.parent / ".streamlit" / "config.toml").read_text("utf-8"))
     assert fixed["browser"]["gatherUsageStats"] is False
