@@ -169,7 +169,7 @@ def word_groups() -> dict[str, list[str]]:
 
     return {
         "genre": flat(captions.GENRE_WORDS),
-        "drums": [f"{word} drums" for word in flat(captions.KIT_WORDS)] + ["drum fill"],
+        "drums": [f"{word} drums" for word in flat(captions.KIT_WORDS)],
         "bass": list(INSTRUMENTS["bass"]),
         "bass line": flat(captions.BASS_STYLE_WORDS),
         "chords": list(INSTRUMENTS["chords"]),
@@ -177,7 +177,8 @@ def word_groups() -> dict[str, list[str]]:
         "lead": list(INSTRUMENTS["lead"]),
         "lead playing": flat(captions.SPEED_WORDS) + flat(captions.REGISTER_WORDS),
         "mood": flat(captions.DENSITY_WORDS) + flat(captions.TONE_WORDS) + ["quiet"],
-        "space": flat(captions.SPACE_WORDS) + ["echo", "pumping", "swung", "straight"],
+        "space": flat(captions.SPACE_WORDS) + ["echo", "pumping"],
+        "groove": ["swung", "straight", "drum fill"],
     }
 
 
