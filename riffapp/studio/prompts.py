@@ -83,9 +83,12 @@ def bpm_in(prompt: str) -> float | None:
 def compose(template: str, prompt: str, *, key: str | None, bpm: float) -> str:
     """The model's prompt: `template` filled in, without the parts whose value is absent.
 
-    Parts are what stands between commas. The tempo is said in whole beats, as captions do;
+    Parts are what stands between commas. A key that is given takes the place of one in the words,
+    so that what is heard is what the file says. The tempo is said in whole beats, as captions do;
     the render itself is exact.
     """
+    if key is not None:
+        prompt = _KEY_IN_PROMPT.sub(key, prompt)
     values = {"prompt": prompt.strip().strip(",").strip(), "key": key or "", "bpm": f"{bpm:.0f}"}
     # captions say a key or a tempo once: what the person's own words say is not said again
     values["key"] = "" if key_in(prompt) else values["key"]

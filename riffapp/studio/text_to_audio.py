@@ -198,7 +198,7 @@ def warnings(planned: LoopRequest, sound: Sound) -> tuple[str, ...]:
     if bpm is not None and bpm != planned.bpm:
         said.append(f"the prompt says {bpm:g} bpm, the loop is made at {planned.bpm:g} bpm")
     if key is not None and planned.key is not None and prompts.parse_key(planned.key) != key:
-        said.append(f"the prompt says {key.name()}, the key asked for is {planned.key}")
+        said.append(f"the prompt says {key.name()}, the loop is made in {planned.key}, as asked")
     if planned.bars not in sound.bars:
         trained = ", ".join(map(str, sound.bars))
         said.append(f"{planned.bars} bars are beyond the training ({trained}): they may wander")

@@ -52,6 +52,12 @@ def test_a_missing_key_drops_its_part_of_the_template() -> None:
     )
 
 
+def test_a_key_that_is_asked_for_takes_the_place_of_one_in_the_words() -> None:
+    words = compose(TEMPLATE, "sad A minor pads, F# minor bass", key="C major", bpm=90)
+    assert words == "sad C major pads, C major bass, 90 bpm"
+    assert compose(TEMPLATE, "A minor pads", key=None, bpm=90) == "A minor pads, 90 bpm"
+
+
 def test_braces_in_a_prompt_are_words_and_not_fields() -> None:
     assert compose(TEMPLATE, "{key} {bpm} {x}", key=None, bpm=90) == "{key} {bpm} {x}, 90 bpm"
 

@@ -157,7 +157,7 @@ def test_words_that_contradict_the_settings_are_said(instrument: Instrument) -> 
     said = warnings(plan_loop(wish, instrument.sound), instrument.sound)
     assert said == (
         "the prompt says 124 bpm, the loop is made at 240 bpm",
-        "the prompt says A minor, the key asked for is C major",
+        "the prompt says A minor, the loop is made in C major, as asked",
     )
 
 
