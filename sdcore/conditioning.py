@@ -51,7 +51,7 @@ def encode(checkpoint: Checkpoint, prompt: Prompt, negative: Prompt) -> Conditio
 def count(checkpoint: Checkpoint, prompt: Prompt) -> tuple[int, int]:
     """(tokens, room): closed chunks count in full, the last one its real length."""
     size = _chunk_size(checkpoint)
-    cut = chunks(prompt.spans(), checkpoint.tokenizer, size)
+    cut = chunks(prompt.spans(), checkpoint.towers[0].tokenizer, size)
     return size * (len(cut) - 1) + len(cut[-1].ids), size * len(cut)
 
 
@@ -90,12 +90,12 @@ def _taken(tokens: Sequence[tuple[int, float]], comma: int | None, size: int) ->
 
 
 def _chunk_size(checkpoint: Checkpoint) -> int:
-    return int(checkpoint.text_encoder.config.max_position_embeddings) - 2
+    return int(checkpoint.towers[0].encoder.config.max_position_embeddings) - 2
 
 
 def _encoded(checkpoint: Checkpoint, prompt: Prompt) -> Tensor:
     """(1, tokens, channels): the prompt's chunks encoded in one batch and laid end to end."""
-    tokenizer, size = checkpoint.tokenizer, _chunk_size(checkpoint)
+    tokenizer, size = checkpoint.towers[0].tokenizer, _chunk_size(checkpoint)
     cut = chunks(prompt.spans(), tokenizer, size)
     padding = [
         (tokenizer.eos_token_id, *[tokenizer.pad_token_id] * (size - len(c.ids))) for c in cut
@@ -103,7 +103,7 @@ def _encoded(checkpoint: Checkpoint, prompt: Prompt) -> Tensor:
     ids = [(tokenizer.bos_token_id, *c.ids, *pad) for c, pad in zip(cut, padding, strict=True)]
     weights = [(1.0, *c.weights, *[1.0] * (size + 1 - len(c.weights))) for c in cut]
     device = checkpoint.device
-    z: Tensor = checkpoint.text_encoder(input_ids=torch.tensor(ids, device=device))[0].float()
+    z: Tensor = checkpoint.towers[0].encoder(input_ids=torch.tensor(ids, device=device))[0].float()
     return emphasised(z, torch.tensor(weights, device=device)).reshape(1, -1, z.shape[-1])
 
 

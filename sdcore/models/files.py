@@ -14,8 +14,9 @@ from torch import Tensor
 
 from sdcore.errors import ModelError
 
-# The folders of a checkpoint of the Stable Diffusion 1.x layout.
-PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
+# The folders that every checkpoint has, and those of its towers, of which one may lack.
+PARTS = ("unet", "vae", "scheduler")
+TOWERS = (("text_encoder", "tokenizer"), ("text_encoder_2", "tokenizer_2"))
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -29,6 +30,13 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ModelError(f"{path} holds no JSON object: copy it again")
     return content
+
+
+def towers_in(index: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """The towers' folders, (encoder, tokenizer) each, that a model_index.json names."""
+    return tuple(
+        pair for pair in TOWERS if all((index.get(part) or [None])[0] is not None for part in pair)
+    )
 
 
 def weights_file(folder: Path, stem: str) -> Path:

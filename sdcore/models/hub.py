@@ -6,11 +6,18 @@ import re
 from pathlib import Path
 
 from sdcore.errors import ModelError
-from sdcore.models.files import PARTS
+from sdcore.models.files import PARTS, TOWERS, read_json, towers_in
 
 _ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")
-_WEIGHTS = ("unet/diffusion_pytorch_model", "vae/diffusion_pytorch_model", "text_encoder/model")
-_REST = ("*.json", "README.md", *(f"{part}/*.json" for part in PARTS), "tokenizer/merges.txt")
+_NETWORKS = ("unet/diffusion_pytorch_model", "vae/diffusion_pytorch_model")
+_WEIGHTS = (*_NETWORKS, *(f"{encoder}/model" for encoder, _ in TOWERS))
+_FOLDERS = (*PARTS, *(part for pair in TOWERS for part in pair))
+_REST = (
+    "*.json",
+    "README.md",
+    *(f"{part}/*.json" for part in _FOLDERS),
+    *(f"{tokenizer}/merges.txt" for _, tokenizer in TOWERS),
+)
 
 
 def fetch(ref: str) -> Path:
@@ -25,7 +32,9 @@ def fetch(ref: str) -> Path:
     if not _ID.fullmatch(ref):
         raise ModelError(f"no folder {ref}: give a folder in diffusers layout, or a hub id")
     folder = _snapshot(ref, variant="")
-    if not all((folder / f"{name}.safetensors").is_file() for name in _WEIGHTS):
+    towers = towers_in(read_json(folder / "model_index.json"))
+    wanted = (*_NETWORKS, *(f"{encoder}/model" for encoder, _ in towers))
+    if not all((folder / f"{name}.safetensors").is_file() for name in wanted):
         folder = _snapshot(ref, variant=".fp16")
     return folder
 

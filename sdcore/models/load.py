@@ -1,6 +1,8 @@
-"""A checkpoint from a folder of diffusers' Stable Diffusion 1.x layout, or from the hub.
+"""A checkpoint from a folder of diffusers' Stable Diffusion layout, or from the hub.
 
     model_index.json  unet/  vae/  text_encoder/  tokenizer/  scheduler/
+
+SDXL has text_encoder_2/ and tokenizer_2/ besides, its refiner these alone.
 
 Weights are read from safetensors only. Files of fp16 are cast: a CPU never computes in fp16, which
 it does 150 times slower than in bf16. The network is touched for a hub id alone. The scheduler's
@@ -9,21 +11,23 @@ file is only read for the noise levels and for what the UNet predicts; the sampl
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from sdcore.errors import MachineError, ModelError, RequestError
-from sdcore.models.checkpoint import Checkpoint
-from sdcore.models.files import PARTS, read_json, sha256, weights_file
+from sdcore.models.checkpoint import Checkpoint, TextTower
+from sdcore.models.family import family_of, kind_of
+from sdcore.models.files import PARTS, read_json, sha256, towers_in, weights_file
 from sdcore.models.hub import fetch, name_of
 from sdcore.models.networks import read_text_encoder, read_tokenizer, read_unet, read_vae
 from sdcore.models.scheduler import read_scheduler
 
 
 def load(ref: str | Path, *, device: str = "auto", dtype: torch.dtype | None = None) -> Checkpoint:
-    """The checkpoint in the folder `ref`, or of the hub id `ref` (owner/name), ready to run.
+    """The checkpoint in the folder or file `ref`, or of the hub id `ref` (owner/name), ready.
 
     Args:
         device: "cpu", "cuda", "cuda:1", "mps", or "auto", the best there is.
@@ -34,29 +38,31 @@ def load(ref: str | Path, *, device: str = "auto", dtype: torch.dtype | None = N
         MachineError: a device that this machine does not have.
         RequestError: fp16 on a CPU.
     """
+    if Path(ref).is_file():
+        from sdcore.models.single import load_single  # it needs this module itself
+
+        return load_single(Path(ref), device=device, dtype=dtype)
     folder = _folder(ref)
-    _check_layout(folder)
+    names = _layout(folder)
     where = pick_device(device)
-    unet = read_unet(folder / "unet", _dtype(where, dtype))
+    unet = read_unet(folder / "unet", pick_dtype(where, dtype))
     vae, factor = read_vae(folder / "vae")
-    text_encoder = read_text_encoder(folder / "text_encoder")
-    tokenizer = read_tokenizer(folder / "tokenizer")
+    towers = tuple(_tower(folder / encoder, folder / words) for encoder, words in names)
     levels, prediction = read_scheduler(folder / "scheduler" / "scheduler_config.json")
-    _check_fit(folder, unet.config, vae.config, text_encoder.config)
-    _check_words(folder, tokenizer.get_vocab(), text_encoder.config)
     weights = [
         weights_file(folder / "unet", "diffusion_pytorch_model"),
         weights_file(folder / "vae", "diffusion_pytorch_model"),
-        weights_file(folder / "text_encoder", "model"),
+        *(weights_file(folder / encoder, "model") for encoder, _ in names),
     ]
     return Checkpoint(
         unet=unet.to(where),
         vae=vae.to(where),
-        text_encoder=text_encoder.to(where),
-        tokenizer=tokenizer,
+        towers=tuple(replace(tower, encoder=tower.encoder.to(where)) for tower in towers),
         levels=levels,
         prediction=prediction,
-        latent_channels=int(unet.config.in_channels),
+        family=family_of(folder, unet.config, towers),
+        kind=kind_of(folder, unet.config, vae.config),
+        latent_channels=int(vae.config.latent_channels),
         factor=factor,
         edge=_edge(folder / "unet", unet),
         name=name_of(folder),
@@ -64,26 +70,35 @@ def load(ref: str | Path, *, device: str = "auto", dtype: torch.dtype | None = N
     )
 
 
+def _tower(encoder_folder: Path, tokenizer_folder: Path) -> TextTower:
+    encoder = read_text_encoder(encoder_folder)
+    tokenizer = read_tokenizer(tokenizer_folder)
+    _check_words(encoder_folder, tokenizer_folder, tokenizer.get_vocab(), encoder.config)
+    return TextTower(
+        encoder=encoder, tokenizer=tokenizer, pooled=hasattr(encoder, "text_projection")
+    )
+
+
 def _folder(ref: str | Path) -> Path:
     """The folder itself, or the hub's, fetched."""
     if Path(ref).is_dir():
         return Path(ref)
-    if Path(ref).exists():
-        raise ModelError(f"{ref} is a file: give a folder in diffusers layout, or a hub id")
     if isinstance(ref, Path):
         raise ModelError(f"no folder {ref}: give a folder in diffusers layout, or a hub id")
     return fetch(ref)
 
 
-def _check_layout(folder: Path) -> None:
-    """Whether it is the layout of Stable Diffusion 1.x, by its index."""
+def _layout(folder: Path) -> tuple[tuple[str, str], ...]:
+    """The folders of the towers, (encoder, tokenizer) each, by the checkpoint's index."""
     index = read_json(folder / "model_index.json")
-    missing = [part for part in PARTS if part not in index]
-    if missing or "text_encoder_2" in index:
+    names = towers_in(index)
+    if not names or any(part not in index for part in PARTS):
         raise ModelError(
             f"{folder} is a {index.get('_class_name', 'pipeline without a name')}: "
-            f"give one of the Stable Diffusion 1.x layout, with {', '.join(PARTS)} and no more"
+            f"give one of the layout of Stable Diffusion 1, 2 or XL, with {', '.join(PARTS)}, "
+            "text_encoder and tokenizer"
         )
+    return names
 
 
 def pick_device(name: str) -> torch.device:
@@ -102,7 +117,8 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _dtype(device: torch.device, wanted: torch.dtype | None) -> torch.dtype:
+def pick_dtype(device: torch.device, wanted: torch.dtype | None) -> torch.dtype:
+    """The UNet's dtype: the one wanted, else bf16 where the device computes in it natively."""
     if wanted == torch.float16 and device.type == "cpu":
         raise RequestError("fp16 on a CPU is slower than fp32 by far: give bf16 or fp32")
     if wanted is not None:
@@ -123,26 +139,11 @@ def _edge(folder: Path, unet: Any) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _check_fit(folder: Path, unet: Any, vae: Any, text_encoder: Any) -> None:
-    """Whether the parts' configurations fit one another."""
-    facts = (
-        ("unet in_channels", unet.in_channels, "vae latent_channels", vae.latent_channels),
-        ("unet out_channels", unet.out_channels, "vae latent_channels", vae.latent_channels),
-        (
-            "unet cross_attention_dim",
-            unet.cross_attention_dim,
-            "text_encoder hidden_size",
-            text_encoder.hidden_size,
-        ),
-    )
-    for left, a, right, b in facts:
-        if a != b:
-            raise ModelError(f"{folder}: {left} is {a} but {right} is {b}: the parts do not fit")
-
-
-def _check_words(folder: Path, vocabulary: dict[str, int], text_encoder: Any) -> None:
-    if max(vocabulary.values(), default=0) >= text_encoder.vocab_size:
+def _check_words(
+    encoder: Path, tokenizer: Path, vocabulary: dict[str, int], text_config: Any
+) -> None:
+    if max(vocabulary.values(), default=0) >= text_config.vocab_size:
         raise ModelError(
-            f"{folder / 'tokenizer'} has {len(vocabulary)} tokens but {folder / 'text_encoder'} "
-            f"knows {text_encoder.vocab_size}: the parts do not fit"
+            f"{tokenizer} has {len(vocabulary)} tokens but {encoder} "
+            f"knows {text_config.vocab_size}: the parts do not fit"
         )

@@ -17,12 +17,16 @@ _PREDICTIONS: dict[str, Prediction] = {"epsilon": "epsilon", "v_prediction": "v_
 
 
 def read_scheduler(path: Path) -> tuple[NoiseLevels, Prediction]:
-    """The noise levels of the training, and what the UNet predicts.
+    """The noise levels of the training, and what the UNet predicts, by the file."""
+    return levels_of(read_json(path), path)
+
+
+def levels_of(config: dict[str, Any], path: Path) -> tuple[NoiseLevels, Prediction]:
+    """The noise levels of the training, and what the UNet predicts; `path` is named in refusals.
 
     Raises:
         ModelError: a prediction, a kind of betas or a value that is not known.
     """
-    config = read_json(path)
     prediction = config.get("prediction_type", "epsilon")
     if prediction not in _PREDICTIONS:
         raise ModelError(f"{path} predicts '{prediction}': known: {', '.join(_PREDICTIONS)}")

@@ -66,10 +66,10 @@ def _positive(checkpoint: Checkpoint, prompt: str) -> torch.Tensor:
 
 def test_a_plain_prompt_is_encoded_as_transformers_does(checkpoint: Checkpoint) -> None:
     text = "house drums, saw bass"
-    tokenizer: object = checkpoint.tokenizer
+    tokenizer: object = checkpoint.towers[0].tokenizer
     assert callable(tokenizer)
     ids = tokenizer(text, padding="max_length", max_length=77, return_tensors="pt").input_ids
-    expected = checkpoint.text_encoder(input_ids=ids).last_hidden_state
+    expected = checkpoint.towers[0].encoder(input_ids=ids).last_hidden_state
     torch.testing.assert_close(_positive(checkpoint, text), expected)
 
 

@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from sdcore.errors import MachineError, ModelError, RequestError
 from sdcore.models import fetch
+from sdcore.models.checkpoint import Checkpoint
 from sdcore.models.load import load
 from sdcore.models.scheduler import read_scheduler
 
@@ -58,6 +59,10 @@ def _rewrite(path: Path, change: Callable[[Tensors], Tensors]) -> None:
     save_file(change(load_file(path)), path)
 
 
+def _network(checkpoint: Checkpoint, part: str) -> Any:
+    return checkpoint.towers[0].encoder if part == "text_encoder" else getattr(checkpoint, part)
+
+
 def _refusal(folder: Path, **options: Any) -> str:
     with pytest.raises(ModelError) as refusal:
         load(folder, device="cpu", **options)
@@ -83,7 +88,7 @@ def test_a_folder_is_loaded_as_it_was_saved(
     assert len(checkpoint.sha256) == 64
     assert checkpoint.levels.sigma_max == pytest.approx(14.6146, abs=1e-4)
     for part, name in (("unet", WEIGHTS[0]), ("vae", WEIGHTS[1]), ("text_encoder", WEIGHTS[2])):
-        network, saved = getattr(checkpoint, part), load_file(folder / name)
+        network, saved = _network(checkpoint, part), load_file(folder / name)
         assert network.state_dict().keys() == saved.keys()
         assert all(torch.equal(network.state_dict()[key], saved[key]) for key in saved)
         assert not network.training and not any(p.requires_grad for p in network.parameters())
@@ -97,7 +102,7 @@ def test_fp16_files_are_cast(copy: Path) -> None:
         path.rename(path.with_suffix(".fp16.safetensors"))
     checkpoint = load(copy, device="cpu")
     assert checkpoint.dtype in (torch.bfloat16, torch.float32)
-    assert checkpoint.vae.dtype == checkpoint.text_encoder.dtype == torch.float32
+    assert checkpoint.vae.dtype == checkpoint.towers[0].encoder.dtype == torch.float32
 
 
 def test_the_names_of_older_libraries_are_read(folder: Path, copy: Path) -> None:
@@ -123,7 +128,7 @@ def test_the_names_of_older_libraries_are_read(folder: Path, copy: Path) -> None
     )
     new, read = load(folder, device="cpu"), load(copy, device="cpu")
     for part in ("vae", "text_encoder"):
-        expected, found = getattr(new, part).state_dict(), getattr(read, part).state_dict()
+        expected, found = _network(new, part).state_dict(), _network(read, part).state_dict()
         assert all(torch.equal(expected[key], found[key]) for key in expected)
 
 
@@ -161,11 +166,11 @@ def test_a_broken_json_file_is_named(copy: Path, name: str, content: bytes) -> N
 
 def test_a_tokenizer_of_one_file_is_read(folder: Path, copy: Path) -> None:
     """As transformers 5 writes it."""
-    before = load(folder, device="cpu").tokenizer
+    before = load(folder, device="cpu").towers[0].tokenizer
     before.save_pretrained(copy / "tokenizer")  # type: ignore[attr-defined]
     for name in ("vocab.json", "merges.txt"):
         (copy / "tokenizer" / name).unlink()
-    after = load(copy, device="cpu").tokenizer
+    after = load(copy, device="cpu").towers[0].tokenizer
     plain = {"add_special_tokens": False, "truncation": False, "verbose": False}
     assert after("a house", **plain)["input_ids"] == before("a house", **plain)["input_ids"]
     assert after.get_vocab() == before.get_vocab()
@@ -228,7 +233,8 @@ def test_a_tensor_of_another_shape_is_named(copy: Path) -> None:
             {"rescale_betas_zero_snr": True},
             "zero-terminal SNR",
         ),
-        ("model_index.json", {"text_encoder_2": ["", ""]}, "is a StableDiffusionPipeline: give"),
+        ("unet/config.json", {"addition_embed_type": "image"}, "asks for addition_embed_type"),
+        ("model_index.json", {"text_encoder": [None, None]}, "is a StableDiffusionPipeline: give"),
     ],
 )
 def test_a_checkpoint_of_another_kind_is_refused(
@@ -241,16 +247,16 @@ def test_a_checkpoint_of_another_kind_is_refused(
 
 def test_an_index_without_a_unet_is_refused(copy: Path) -> None:
     (copy / "model_index.json").write_text('{"_class_name": "FluxPipeline"}')
-    assert "is a FluxPipeline: give one of the Stable Diffusion 1.x layout" in _refusal(copy)
+    assert "is a FluxPipeline: give one of the layout of Stable Diffusion" in _refusal(copy)
 
 
 def test_parts_that_do_not_fit_are_refused(build: Any, copy: Path) -> None:
     shutil.rmtree(copy / "unet")
     build.unet(cross_attention_dim=48).save_pretrained(copy / "unet")
-    assert "cross_attention_dim is 48 but text_encoder hidden_size is 32" in _refusal(copy)
+    assert "unet cross_attention_dim is 48 but the text encoders give 32" in _refusal(copy)
     shutil.rmtree(copy / "unet")
-    build.unet(in_channels=9).save_pretrained(copy / "unet")
-    assert "unet in_channels is 9 but vae latent_channels is 4" in _refusal(copy)
+    build.unet(in_channels=5).save_pretrained(copy / "unet")
+    assert "unet in_channels is 5 but vae latent_channels is 4" in _refusal(copy)
 
 
 def test_a_tokenizer_with_more_words_than_the_encoder_is_refused(copy: Path) -> None:
@@ -259,9 +265,9 @@ def test_a_tokenizer_with_more_words_than_the_encoder_is_refused(copy: Path) -> 
     assert "the parts do not fit" in _refusal(copy)
 
 
-def test_a_file_is_no_folder(tmp_path: Path) -> None:
+def test_a_file_is_read_as_a_single_file(tmp_path: Path) -> None:
     (tmp_path / "model.ckpt").write_bytes(b"")
-    assert "model.ckpt is a file" in _refusal(tmp_path / "model.ckpt")
+    assert "model.ckpt is a pickle" in _refusal(tmp_path / "model.ckpt")
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
