@@ -19,12 +19,12 @@ from pathlib import Path
 
 import torch
 
-from sdcore.conditioning import encode
+from sdcore.conditioning import Reading, encode
 from sdcore.generate import generate
 from sdcore.latents import decode
 from sdcore.models.checkpoint import Checkpoint
 from sdcore.models.load import load
-from sdcore.prompt import parse
+from sdcore.prompt import parse, schedule
 from sdcore.types import ImageRequest
 
 LOOPS = Path(__file__).parents[1] / "riffapp" / "checkpoints" / "loops"
@@ -70,7 +70,8 @@ def _variants(folder: Path, request: ImageRequest) -> dict[str, Callable[[], obj
     x = torch.zeros(
         1, bf16.latent_channels, request.height // bf16.factor, request.width // bf16.factor
     )
-    prompt = parse(request.prompt)
+    prompt = schedule(parse(request.prompt), steps=request.steps)
+    (nothing,) = schedule(parse(""), steps=request.steps)
 
     def walk(checkpoint: Checkpoint, request: ImageRequest) -> Callable[[], object]:
         return lambda: generate(checkpoint, request)
@@ -80,7 +81,7 @@ def _variants(folder: Path, request: ImageRequest) -> dict[str, Callable[[], obj
         "bf16, no tiling, cfg 4": walk(bf16, replace(request, tiling="none")),
         "bf16, tiling x, cfg 1": walk(bf16, replace(request, cfg=1.0)),
         "fp32, tiling x, cfg 4": walk(fp32, request),
-        "of it: words": lambda: encode(bf16, prompt, parse("")),
+        "of it: words": lambda: encode(bf16, prompt, nothing, reading=Reading()),
         "of it: decoding": lambda: decode(bf16, x),
     }
 

@@ -1,113 +1,247 @@
-"""Prompts as the UNet reads them: weighted texts -> chunks of tokens -> text encoder.
+"""Prompts as the UNet reads them: weighted texts -> chunks of tokens -> text encoders.
 
-A prompt of any length is cut into chunks of 75 tokens (what the encoder holds besides its start
+A prompt of any length is cut into chunks of 75 tokens (what an encoder holds besides its start
 and end), each encoded by itself, the results joined along the tokens.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
 
-from sdcore.models.checkpoint import Checkpoint, Tokenizer
-from sdcore.prompt import Prompt, Span
+from sdcore.models.checkpoint import Checkpoint, TextTower
+from sdcore.prompt import Scheduled, Segment, Span
+from sdcore.tokens import Chunk, chunks
+from sdcore.types import Emphasis
 
-# A chunk ends at a comma if one stands among its last 20 tokens (the field's default).
-COMMA_REACH = 20
+# Micro-conditioning that SDXL's refiner was trained with: how beautiful, how not.
+AESTHETIC, UNAESTHETIC = 6.0, 2.5
+
+Blocks = tuple[tuple[Span, ...], ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Chunk:
-    """Token ids and their weights, without start, end and padding."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Context:
+    """One prompt as the UNet reads it."""
 
-    ids: tuple[int, ...]
-    weights: tuple[float, ...]
+    # (B, tokens, channels)
+    tokens: Tensor
+    # (B, channels) of the whole text and (B, 5 or 6) of sizes: the XL families only.
+    pooled: Tensor | None = None
+    sizes: Tensor | None = None
+
+    def repeated(self, times: int) -> Context:
+        """The same for a batch."""
+
+        def expand(tensor: Tensor | None) -> Tensor | None:
+            return None if tensor is None else tensor.expand(times, *tensor.shape[1:])
+
+        tokens = self.tokens.expand(times, -1, -1)
+        return Context(tokens=tokens, pooled=expand(self.pooled), sizes=expand(self.sizes))
+
+
+def joined(contexts: Sequence[Context]) -> Context:
+    """Contexts of equally many tokens as one batch."""
+
+    def together(tensors: Sequence[Tensor | None]) -> Tensor | None:
+        present = [tensor for tensor in tensors if tensor is not None]
+        return torch.cat(present) if present else None
+
+    return Context(
+        tokens=torch.cat([context.tokens for context in contexts]),
+        pooled=together([context.pooled for context in contexts]),
+        sizes=together([context.sizes for context in contexts]),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Moment:
+    """What the UNet reads at one step."""
+
+    # One per part of the prompt that AND joins, with its weight.
+    positive: tuple[tuple[float, Context], ...]
+    negative: Context
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Timeline:
+    """The contexts of one part of a prompt, each until its step (exclusive), in order."""
+
+    weight: float
+    until: tuple[int, ...]
+    contexts: tuple[Context, ...]
+
+    def at(self, step: int) -> Context:
+        """The context of a step; past the end the last one's."""
+        later = (c for end, c in zip(self.until, self.contexts, strict=True) if step < end)
+        return next(later, self.contexts[-1])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Conditioning:
-    """What the UNet reads at each step."""
+    """What the UNet reads, step by step."""
 
-    # (1, tokens, channels) each; the two may differ in tokens.
-    positive: Tensor
-    negative: Tensor
+    positive: tuple[Timeline, ...]
+    negative: Timeline
 
-    def at(self, step: int, sigma: float) -> tuple[Tensor, Tensor]:
-        """(positive, negative) at this step; the same at all steps as yet."""
-        return self.positive, self.negative
+    def at(self, step: int) -> Moment:
+        """The contexts of this step."""
+        return Moment(
+            positive=tuple((part.weight, part.at(step)) for part in self.positive),
+            negative=self.negative.at(step),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How a prompt is read: what `encode` needs to know besides its words."""
+
+    # Layers from the end of the text encoder, 1 is the last; SD 2.x and CLIP-G have their own.
+    clip_skip: int = 1
+    emphasis: Emphasis = "Original"
+    # (width, height) in pixels of the picture, told to the XL families.
+    size: tuple[int, int] = (512, 512)
 
 
 @torch.inference_mode()
-def encode(checkpoint: Checkpoint, prompt: Prompt, negative: Prompt) -> Conditioning:
-    """Both prompts encoded, float32 on the checkpoint's device."""
+def encode(
+    checkpoint: Checkpoint,
+    positive: Sequence[Scheduled],
+    negative: Scheduled,
+    *,
+    reading: Reading,
+) -> Conditioning:
+    """Both prompts encoded, float32 on the checkpoint's device; equal texts are encoded once."""
+
+    @cache
+    def context(blocks: Blocks, is_negative: bool) -> Context:
+        return _context(checkpoint, blocks, reading, is_negative=is_negative)
+
+    def timeline(part: Scheduled, *, is_negative: bool) -> Timeline:
+        segments: tuple[Segment, ...] = part.segments
+        return Timeline(
+            weight=part.weight,
+            until=tuple(segment.until for segment in segments),
+            contexts=tuple(context(segment.blocks, is_negative) for segment in segments),
+        )
+
     return Conditioning(
-        positive=_encoded(checkpoint, prompt), negative=_encoded(checkpoint, negative)
+        positive=tuple(timeline(part, is_negative=False) for part in positive),
+        negative=timeline(negative, is_negative=True),
     )
 
 
-def count(checkpoint: Checkpoint, prompt: Prompt) -> tuple[int, int]:
+def count(checkpoint: Checkpoint, blocks: Blocks) -> tuple[int, int]:
     """(tokens, room): closed chunks count in full, the last one its real length."""
-    size = _chunk_size(checkpoint)
-    cut = chunks(prompt.spans(), checkpoint.towers[0].tokenizer, size)
+    cut = chunks(blocks, checkpoint.towers[0].tokenizer, _size(checkpoint.towers[0]))
+    size = _size(checkpoint.towers[0])
     return size * (len(cut) - 1) + len(cut[-1].ids), size * len(cut)
 
 
-def chunks(spans: Sequence[Span], tokenizer: Tokenizer, size: int = 75) -> tuple[Chunk, ...]:
-    """The spans' tokens in chunks of at most `size`; one empty chunk for an empty prompt.
-
-    A full chunk before a token other than a comma is cut after its last comma, if that is at most
-    COMMA_REACH tokens from its end; the tail opens the next chunk.
-    """
-    comma = tokenizer.get_vocab().get(",</w>")
-    tokens = [
-        (token, span.weight)
-        for span in spans
-        for token in tokenizer(
-            span.text, add_special_tokens=False, truncation=False, verbose=False
-        )["input_ids"]
-    ]
-    cut: list[Chunk] = []
-    start = 0
-    while start < len(tokens) or not cut:
-        end = start + _taken(tokens[start : start + size + 1], comma, size)
-        ids, weights = zip(*tokens[start:end], strict=True) if tokens else ((), ())
-        cut.append(Chunk(ids=ids, weights=weights))
-        start = end
-    return tuple(cut)
+def _context(
+    checkpoint: Checkpoint, blocks: Blocks, reading: Reading, *, is_negative: bool
+) -> Context:
+    """One text through every tower, their channels side by side."""
+    read = [_tower(checkpoint, i, blocks, reading) for i in range(len(checkpoint.towers))]
+    tokens = torch.cat([tokens for tokens, _ in read], dim=-1)
+    pooled = next((pooled for _, pooled in read if pooled is not None), None)
+    if pooled is None:
+        return Context(tokens=tokens)
+    if is_negative and checkpoint.family == "sdxl" and not any(blocks):
+        # SDXL was trained with its words dropped as zeros.
+        tokens, pooled = torch.zeros_like(tokens), torch.zeros_like(pooled)
+    width, height = reading.size
+    facts = [height, width, 0.0, 0.0, height, width]
+    if checkpoint.family == "sdxl-refiner":
+        facts = [height, width, 0.0, 0.0, UNAESTHETIC if is_negative else AESTHETIC]
+    sizes = torch.tensor([facts], dtype=torch.float32, device=checkpoint.device)
+    return Context(tokens=tokens, pooled=pooled, sizes=sizes)
 
 
-def _taken(tokens: Sequence[tuple[int, float]], comma: int | None, size: int) -> int:
-    """How many of the tokens the next chunk takes, of at most size + 1 that are shown."""
-    if len(tokens) <= size or tokens[size][0] == comma:
-        return min(len(tokens), size)
-    for end in range(size, max(size - COMMA_REACH, 0), -1):
-        if tokens[end - 1][0] == comma:
-            return end
-    return size
-
-
-def _chunk_size(checkpoint: Checkpoint) -> int:
-    return int(checkpoint.towers[0].encoder.config.max_position_embeddings) - 2
-
-
-def _encoded(checkpoint: Checkpoint, prompt: Prompt) -> Tensor:
-    """(1, tokens, channels): the prompt's chunks encoded in one batch and laid end to end."""
-    tokenizer, size = checkpoint.towers[0].tokenizer, _chunk_size(checkpoint)
-    cut = chunks(prompt.spans(), tokenizer, size)
-    padding = [
-        (tokenizer.eos_token_id, *[tokenizer.pad_token_id] * (size - len(c.ids))) for c in cut
-    ]
-    ids = [(tokenizer.bos_token_id, *c.ids, *pad) for c, pad in zip(cut, padding, strict=True)]
+def _tower(
+    checkpoint: Checkpoint, index: int, blocks: Blocks, reading: Reading
+) -> tuple[Tensor, Tensor | None]:
+    """(1, tokens, channels) of the chunks laid end to end, and (1, channels) of the first one."""
+    tower = checkpoint.towers[index]
+    device, size = checkpoint.device, _size(tower)
+    vectors = {name: per[index] for name, per in checkpoint.embeddings.items()}
+    known = {name: vector for name, vector in vectors.items() if vector is not None}
+    cut = chunks(blocks, tower.tokenizer, size, embeddings=known)
+    ids = torch.tensor([_padded(chunk, tower, size) for chunk in cut], device=device)
     weights = [(1.0, *c.weights, *[1.0] * (size + 1 - len(c.weights))) for c in cut]
-    device = checkpoint.device
-    z: Tensor = checkpoint.towers[0].encoder(input_ids=torch.tensor(ids, device=device))[0].float()
-    return emphasised(z, torch.tensor(weights, device=device)).reshape(1, -1, z.shape[-1])
+    with _vectors(tower, cut, known):
+        hidden, pooled = _hidden(checkpoint, tower, ids, reading.clip_skip)
+    z = hidden.float()
+    if reading.emphasis in ("Original", "No norm"):
+        z = emphasised(
+            z,
+            torch.tensor(weights, device=device),
+            keep_mean=reading.emphasis == "Original",
+        )
+    return z.reshape(1, -1, z.shape[-1]), None if pooled is None else pooled[:1].float()
 
 
-def emphasised(z: Tensor, weights: Tensor) -> Tensor:
+def _size(tower: TextTower) -> int:
+    """How many tokens a chunk holds, without start and end."""
+    return int(tower.encoder.config.max_position_embeddings) - 2
+
+
+def _padded(chunk: Chunk, tower: TextTower, size: int) -> list[int]:
+    """The chunk's ids between start and end, filled up as the encoder was trained."""
+    tokenizer = tower.tokenizer
+    padding = [tokenizer.pad_token_id] * (size - len(chunk.ids))
+    return [tokenizer.bos_token_id, *chunk.ids, tokenizer.eos_token_id, *padding]
+
+
+def _hidden(
+    checkpoint: Checkpoint, tower: TextTower, ids: Tensor, clip_skip: int
+) -> tuple[Tensor, Tensor | None]:
+    """What the tower makes of ids (chunks, tokens), (chunks, tokens, channels), and its pooled one.
+
+    SD 1.x: the last layer, or an earlier one, through the final norm. SD 2.x: its file ends a
+    layer early, so the last one. XL: the last but one, as it stands.
+    """
+    given = tower.encoder(input_ids=ids, output_hidden_states=True)
+    pooled = given.text_embeds if tower.pooled else None
+    if checkpoint.family in ("sdxl", "sdxl-refiner"):
+        # CLIP-G is never skipped; CLIP-L only where more than its trained two layers are asked.
+        layer = 2 if tower.pooled else max(2, clip_skip)
+        return given.hidden_states[-layer], pooled
+    if checkpoint.family == "sd2" or clip_skip == 1:
+        return given.last_hidden_state, pooled
+    hidden: Tensor = tower.encoder.final_layer_norm(given.hidden_states[-clip_skip])
+    return hidden, pooled
+
+
+@contextmanager
+def _vectors(
+    tower: TextTower, cut: Sequence[Chunk], embeddings: Mapping[str, Tensor]
+) -> Iterator[None]:
+    """For a while, learned vectors in the places that the chunks keep for them."""
+
+    def put(module: object, args: object, embedded: Tensor) -> Tensor:
+        embedded = embedded.clone()
+        for row, chunk in enumerate(cut):
+            for offset, name, k in chunk.vectors:
+                embedded[row, 1 + offset] = embeddings[name][k].to(embedded)
+        return embedded
+
+    if not any(chunk.vectors for chunk in cut):
+        yield
+        return
+    handle = tower.encoder.get_input_embeddings().register_forward_hook(put)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def emphasised(z: Tensor, weights: Tensor, *, keep_mean: bool = True) -> Tensor:
     """Each token times its weight, each chunk scaled back to the mean that it had.
 
     Where all of a chunk's tokens have means of one sign, as CLIP's have, that scale lies between
@@ -118,8 +252,11 @@ def emphasised(z: Tensor, weights: Tensor) -> Tensor:
     Args:
         z: the encoder's output (chunks, tokens, channels).
         weights: (chunks, tokens).
+        keep_mean: whether to scale back at all ("No norm" does not).
     """
     weighted = z * weights[..., None]
+    if not keep_mean:
+        return weighted
     scale = z.mean(dim=(1, 2)) / weighted.mean(dim=(1, 2))
     low, high = weights.amin(dim=1), weights.amax(dim=1)
     meant = (scale * high >= 1 - 1e-4) & (scale * low <= 1 + 1e-4) & scale.isfinite()

@@ -11,13 +11,13 @@ from PIL.Image import Image
 
 from sdcore import latents, starts
 from sdcore.conditioning import encode
-from sdcore.denoise import guided, network, windowed
+from sdcore.denoise import Guided, network, windowed
 from sdcore.errors import MachineError
 from sdcore.models.checkpoint import Checkpoint
 from sdcore.models.circular import circular
 from sdcore.noise import ImageNoise
 from sdcore.plan import plan, runs
-from sdcore.types import ImageRequest, ImageResult, OnStep, Step, ignore
+from sdcore.types import Denoiser, ImageRequest, ImageResult, OnStep, Step, ignore
 
 
 @torch.inference_mode()
@@ -33,12 +33,18 @@ def generate(
         circular([checkpoint.vae], axes=resolved.tiling),
         _memory(resolved),
     ):
-        prompts = [encode(p.checkpoint, p.prompt, p.negative) for p in passes]
+        prompts = [encode(p.checkpoint, p.positive, p.negative, reading=p.reading) for p in passes]
         for seeds in runs(resolved, checkpoint):  # on a CPU one image at a time
             for p, conditioning in zip(passes, prompts, strict=True):
                 noise = ImageNoise(seeds, p.shape, device=checkpoint.device)
                 x = starts.latents(p, noise)
-                denoise = guided(network(p.checkpoint), conditioning, p.cfg)
+                denoise: Denoiser = Guided(
+                    network=network(p.checkpoint),
+                    conditioning=conditioning,
+                    cfg=p.cfg,
+                    steps=len(p.sigmas) - 1,
+                    guidance=p.guidance,
+                )
                 if p.window is not None:
                     denoise = windowed(denoise, width=p.window.width, stride=p.window.stride)
                 x = p.sampler(denoise, x, p.sigmas, noise, _placed(on_step, images, resolved))

@@ -10,12 +10,14 @@ from typing import get_args
 
 from torch import Tensor
 
+from sdcore.conditioning import Reading
 from sdcore.errors import PromptError, RequestError, lookup
 from sdcore.models.checkpoint import Checkpoint
-from sdcore.prompt import Prompt, parse
+from sdcore.prompt import Prompt, Scheduled, parse
+from sdcore.prompt import schedule as scheduled
 from sdcore.samplers import SAMPLERS
 from sdcore.schedules import SCHEDULES
-from sdcore.types import ImageRequest, Sampler, Tiling, Window
+from sdcore.types import Emphasis, Guidance, ImageRequest, Sampler, Tiling, Window
 
 MAX_SEED = 2**63 - 1
 MAX_STEPS = 1000
@@ -23,7 +25,9 @@ MAX_BATCH = 1000
 MAX_SIDE = 8192
 MAX_CFG = 100.0
 MAX_WEIGHT = 100.0
+MAX_CLIP_SKIP = 12
 TILINGS = dict.fromkeys(get_args(Tiling))
+EMPHASES = dict.fromkeys(get_args(Emphasis))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -31,9 +35,12 @@ class Pass:
     """One run of a sampler, nothing left open."""
 
     checkpoint: Checkpoint
-    prompt: Prompt
-    negative: Prompt
+    # The parts that AND joins; the negative prompt is one.
+    positive: tuple[Scheduled, ...]
+    negative: Scheduled
+    reading: Reading
     cfg: float
+    guidance: Guidance
     sampler: Sampler
     # (n + 1,), falling to 0.
     sigmas: Tensor
@@ -53,14 +60,23 @@ def plan(request: ImageRequest, checkpoint: Checkpoint) -> tuple[ImageRequest, t
     sampler = lookup(SAMPLERS, request.sampler, "sampler")
     schedule = lookup(SCHEDULES, request.schedule, "schedule")
     lookup(TILINGS, request.tiling, "tiling")
+    lookup(EMPHASES, request.emphasis, "emphasis")
     _check_numbers(request)
+    _check_guidance(request.guidance)
     _check_size(request, checkpoint.factor)
+    _check_kind(checkpoint)
     resolved = replace(request, seed=_drawn(request) if request.seed == -1 else request.seed)
     only = Pass(
         checkpoint=checkpoint,
-        prompt=_parsed(request.prompt),
-        negative=_parsed(request.negative),
+        positive=scheduled(_parsed(request.prompt), steps=request.steps),
+        negative=scheduled(_parsed(request.negative), steps=request.steps)[0],
+        reading=Reading(
+            clip_skip=request.clip_skip,
+            emphasis=request.emphasis,
+            size=(request.width, request.height),
+        ),
         cfg=request.cfg,
+        guidance=request.guidance,
         sampler=sampler,
         sigmas=schedule(checkpoint.levels, request.steps).float(),
         shape=(
@@ -107,9 +123,34 @@ def _check_numbers(request: ImageRequest) -> None:
         raise RequestError(f"a batch of {request.batch}: give 1 to {MAX_BATCH} images")
     if not (isfinite(request.cfg) and 0 <= request.cfg <= MAX_CFG):
         raise RequestError(f"a guidance scale of {request.cfg}: give 0 to {MAX_CFG:g}")
+    if not 1 <= request.clip_skip <= MAX_CLIP_SKIP:
+        raise RequestError(f"a CLIP skip of {request.clip_skip}: give 1 to {MAX_CLIP_SKIP}")
     if not -1 <= request.seed <= MAX_SEED - request.batch:
         raise RequestError(
             f"the seed {request.seed}: give 0 to {MAX_SEED - request.batch}, or -1 to draw one"
+        )
+
+
+def _check_guidance(guidance: Guidance) -> None:
+    first, last = guidance.interval
+    if not 0 <= guidance.rescale <= 1:
+        raise RequestError(f"a guidance rescale of {guidance.rescale:g}: give 0 to 1")
+    if not 0 <= first <= last <= 1:
+        raise RequestError(
+            f"guidance from {first:g} to {last:g} of the steps: give two shares from 0 to 1, "
+            "the smaller one first"
+        )
+    if not (isfinite(guidance.ngms) and guidance.ngms >= 0):
+        raise RequestError(
+            f"a sigma of {guidance.ngms} below which guidance is sparse: give 0 or more"
+        )
+
+
+def _check_kind(checkpoint: Checkpoint) -> None:
+    if checkpoint.kind != "text":
+        raise RequestError(
+            f"the checkpoint '{checkpoint.name}' is one for {checkpoint.kind}, which needs a "
+            "picture to work on: give one that draws from words"
         )
 
 

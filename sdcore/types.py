@@ -14,6 +14,7 @@ from PIL.Image import Image
 from torch import Tensor
 
 Tiling = Literal["none", "x", "y", "xy"]
+Emphasis = Literal["Original", "No norm", "Ignore", "None"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,20 @@ class Window:
     width: int
     # Pixels from one window to the next, at most the width.
     stride: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guidance:
+    """What is done to classifier-free guidance beyond its scale."""
+
+    # Share of the guided estimate whose spread is brought back to the prompt's, 0 .. 1
+    # (Lin et al. 2023, arXiv:2305.08891, eq. 15 and 16).
+    rescale: float = 0.0
+    # Steps, as shares of the run, in which there is guidance; outside the prompt is alone
+    # (Kynkaanniemi et al. 2024, arXiv:2404.07724).
+    interval: tuple[float, float] = (0.0, 1.0)
+    # Below this sigma every other step does without the negative prompt; 0 is never.
+    ngms: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +61,10 @@ class ImageRequest:
     # The axes on which the picture joins itself.
     tiling: Tiling = "none"
     window: Window | None = None
+    # Layers from the end of the text encoder, 1 is the last one.
+    clip_skip: int = 1
+    emphasis: Emphasis = "Original"
+    guidance: Guidance = Guidance()
 
     @property
     def seeds(self) -> tuple[int, ...]:

@@ -1,15 +1,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 import torch
 
-from sdcore.conditioning import Conditioning, chunks, count, emphasised, encode
+from sdcore.conditioning import (
+    Conditioning,
+    Reading,
+    count,
+    emphasised,
+    encode,
+)
 from sdcore.models.checkpoint import Checkpoint
-from sdcore.prompt import Span, parse
+from sdcore.prompt import Scheduled, Segment, Span, parse, schedule
+from sdcore.tokens import Vector, chunks
 
 COMMA = 1
+RAW = {"add_special_tokens": False, "truncation": False, "verbose": False}
 
 
 class Letters:
@@ -28,7 +37,7 @@ class Letters:
 
 
 def _lengths(text: str) -> list[int]:
-    return [len(chunk.ids) for chunk in chunks((Span(text, 1.0),), Letters())]
+    return [len(chunk.ids) for chunk in chunks([(Span(text, 1.0),)], Letters())]
 
 
 @pytest.mark.parametrize(
@@ -55,13 +64,23 @@ def test_no_prompt_is_one_empty_chunk() -> None:
 
 
 def test_each_token_has_its_span_s_weight() -> None:
-    (chunk,) = chunks((Span("xx", 1.0), Span("x,", 1.5)), Letters())
+    (chunk,) = chunks([(Span("xx", 1.0), Span("x,", 1.5))], Letters())
     assert chunk.ids == (2, 2, 2, COMMA)
     assert chunk.weights == (1.0, 1.0, 1.5, 1.5)
 
 
-def _positive(checkpoint: Checkpoint, prompt: str) -> torch.Tensor:
-    return encode(checkpoint, parse(prompt), parse("")).positive
+def _encoded(
+    checkpoint: Checkpoint, prompt: str, negative: str = "", *, reading: Reading | None = None
+) -> Conditioning:
+    positive, (other,) = (schedule(parse(text), steps=1) for text in (prompt, negative))
+    return encode(checkpoint, positive, other, reading=reading or Reading())
+
+
+def _positive(
+    checkpoint: Checkpoint, prompt: str, *, reading: Reading | None = None
+) -> torch.Tensor:
+    ((_, context),) = _encoded(checkpoint, prompt, reading=reading).at(0).positive
+    return context.tokens
 
 
 def test_a_plain_prompt_is_encoded_as_transformers_does(checkpoint: Checkpoint) -> None:
@@ -75,13 +94,13 @@ def test_a_plain_prompt_is_encoded_as_transformers_does(checkpoint: Checkpoint) 
 
 def test_a_prompt_of_any_length_is_read_whole(checkpoint: Checkpoint) -> None:
     long = ", ".join(["saw bass"] * 40)
-    conditioning = encode(checkpoint, parse(long), parse(""))
-    tokens, room = count(checkpoint, parse(long))
-    assert conditioning.positive.shape == (1, room // 75 * 77, 32)
+    positive, negative = _positive(checkpoint, long), _encoded(checkpoint, long).at(0).negative
+    tokens, room = count(checkpoint, (parse(long).spans(),))
+    assert positive.shape == (1, room // 75 * 77, 32)
     assert room - 75 < tokens <= room and room // 75 >= 3
-    assert conditioning.negative.shape == (1, 77, 32)
-    changed = encode(checkpoint, parse(long + " house"), parse("")).positive
-    assert not torch.equal(changed[:, -77:], conditioning.positive[:, -77:])
+    assert negative.tokens.shape == (1, 77, 32)
+    changed = _positive(checkpoint, long + " house")
+    assert not torch.equal(changed[:, -77:], positive[:, -77:])
 
 
 def test_a_weight_of_one_changes_nothing(checkpoint: Checkpoint) -> None:
@@ -116,7 +135,75 @@ def test_a_mean_of_nothing_scales_nothing() -> None:
     assert emphasised(torch.zeros(1, 77, 32), weights).isfinite().all()
 
 
-def test_conditioning_is_the_same_at_all_steps() -> None:
-    a, b = torch.zeros(1, 77, 4), torch.ones(1, 154, 4)
-    conditioning = Conditioning(positive=a, negative=b)
-    assert conditioning.at(0, 14.0) == conditioning.at(9, 0.1) == (a, b)
+def test_each_break_opens_a_chunk() -> None:
+    def lengths(*texts: str) -> list[int]:
+        blocks = [(Span(text, 1.0),) if text else () for text in texts]
+        return [len(chunk.ids) for chunk in chunks(blocks, Letters())]
+
+    assert lengths("xx", "xxx") == [2, 3]
+    assert lengths("", "xx") == [0, 2]  # BREAK at the front: an empty chunk
+    assert lengths("xx", "", "x") == [2, 0, 1]
+    assert lengths("xx", "") == [2]  # at the end: none
+    assert lengths("x" * 80, "x") == [75, 5, 1]
+
+
+def test_the_vectors_of_an_embedding_are_not_parted() -> None:
+    embeddings = {"yx": torch.zeros(4, 8), "yxx": torch.zeros(3, 8)}
+
+    class Spelled(Letters):
+        def __call__(self, text: str, **options: bool) -> Mapping[str, list[int]]:  # type: ignore[override]
+            return {"input_ids": [{",": COMMA, "y": 7}.get(c, 2) for c in text]}
+
+    (first, second) = chunks(
+        [(Span("x" * 72 + "yx" + ",yxx", 1.5),)], Spelled(), embeddings=embeddings
+    )
+    assert len(first.ids) == 72 and not first.vectors
+    assert second.ids == (0, 0, 0, 0, COMMA, 0, 0, 0) and second.weights == (1.5,) * 8
+    assert second.vectors == (
+        *(Vector(k, "yx", k) for k in range(4)),
+        *(Vector(5 + k, "yxx", k) for k in range(3)),  # the longer name first
+    )
+
+
+def test_learned_vectors_stand_in_the_place_of_their_word(checkpoint: Checkpoint) -> None:
+    table = checkpoint.towers[0].encoder.get_input_embeddings().weight
+    (ids,) = [checkpoint.towers[0].tokenizer("house", **RAW)["input_ids"]]
+    known = replace(checkpoint, embeddings={"zz": (table[ids].detach().clone(),)})
+    assert torch.equal(_positive(known, "a zz b"), _positive(checkpoint, "a house b"))
+    assert torch.equal(_positive(known, "a b"), _positive(checkpoint, "a b"))
+
+
+def test_clip_skip_reads_an_earlier_layer(checkpoint: Checkpoint) -> None:
+    encoder, text = checkpoint.towers[0].encoder, "house drums"
+    ids = (
+        checkpoint.towers[0]
+        .tokenizer(text, padding="max_length", max_length=77, return_tensors="pt")
+        .input_ids
+    )  # type: ignore[call-arg, attr-defined]
+    hidden = encoder(input_ids=ids, output_hidden_states=True).hidden_states[-2]
+    expected = encoder.final_layer_norm(hidden)
+    skipped = _positive(checkpoint, text, reading=Reading(clip_skip=2))
+    torch.testing.assert_close(skipped, expected)
+    sd2 = replace(checkpoint, family="sd2")
+    assert torch.equal(
+        _positive(sd2, text, reading=Reading(clip_skip=2)), _positive(checkpoint, text)
+    )
+
+
+def test_emphasis_can_be_plain_or_ignored(checkpoint: Checkpoint) -> None:
+    plain, weighted = "house drums", "house (drums:1.4)"
+    ignored = _positive(checkpoint, weighted, reading=Reading(emphasis="Ignore"))
+    assert torch.equal(ignored, _positive(checkpoint, plain))
+    unscaled = _positive(checkpoint, weighted, reading=Reading(emphasis="No norm"))
+    ratio = unscaled / _positive(checkpoint, plain)
+    assert sorted({round(float(r), 3) for r in ratio.flatten() if r.isfinite()}) == [1.0, 1.4]
+
+
+def test_a_text_that_comes_again_is_encoded_once(checkpoint: Checkpoint) -> None:
+    a, b = (Segment(until=k, blocks=((Span(t, 1.0),),)) for k, t in ((1, "a"), (2, "b")))
+    again = replace(a, until=3)
+    part = Scheduled(weight=1.0, segments=(a, b, again))
+    conditioning = encode(checkpoint, [part], part, reading=Reading())
+    first, second, third = (conditioning.at(k).positive[0][1] for k in range(3))
+    assert first is third and first is not second
+    assert conditioning.at(9).positive[0][1] is third

@@ -7,9 +7,10 @@ import torch
 from diffusers import EulerDiscreteScheduler
 from torch import Tensor
 
-from sdcore.conditioning import Conditioning
-from sdcore.denoise import guided, network, windowed
+from sdcore.conditioning import Conditioning, Context, Timeline
+from sdcore.denoise import Guided, network, rescaled, windowed
 from sdcore.models.checkpoint import Checkpoint
+from sdcore.types import Guidance
 
 SIGMAS = torch.tensor([0.5, 3.0])
 
@@ -34,15 +35,17 @@ def test_the_clean_estimate_is_that_of_diffusers(checkpoint: Checkpoint, predict
         scaled = oracle.scale_model_input(x, t)
         predicted = checkpoint.unet(scaled, t, encoder_hidden_states=context).sample
         expected = oracle.step(predicted, t, x).pred_original_sample
-        torch.testing.assert_close(network(ours)(x, sigma, context), expected, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(
+            network(ours)(x, sigma, Context(tokens=context)), expected, atol=1e-4, rtol=1e-4
+        )
 
 
 def test_each_image_of_a_batch_has_its_own_sigma(checkpoint: Checkpoint) -> None:
     x, context = _randn(2, 4, 8, 8), _randn(2, 77, 32)
     x0 = network(checkpoint)
     with torch.inference_mode():
-        both = x0(x, SIGMAS, context)
-        alone = x0(x[1:], SIGMAS[1:], context[1:])
+        both = x0(x, SIGMAS, Context(tokens=context))
+        alone = x0(x[1:], SIGMAS[1:], Context(tokens=context[1:]))
     torch.testing.assert_close(both[1:], alone)
 
 
@@ -52,7 +55,7 @@ def test_an_estimate_in_bf16_is_near_and_comes_back_in_fp32(checkpoint: Checkpoi
     x, context = _randn(2, 4, 8, 8), _randn(2, 77, 32)
     half = replace(checkpoint, unet=copy.deepcopy(checkpoint.unet).bfloat16())
     with torch.inference_mode():
-        exact, rough = (network(c)(x, SIGMAS, context) for c in (checkpoint, half))
+        exact, rough = (network(c)(x, SIGMAS, Context(tokens=context)) for c in (checkpoint, half))
     assert rough.dtype == torch.float32
     torch.testing.assert_close(rough, exact, atol=0.05, rtol=0.05)
 
@@ -63,10 +66,37 @@ class Recorded:
     def __init__(self) -> None:
         self.batches: list[int] = []
 
-    def __call__(self, x: Tensor, sigma: Tensor, context: Tensor) -> Tensor:
-        assert len(x) == len(sigma) == len(context)
+    def __call__(self, x: Tensor, sigma: Tensor, context: Context) -> Tensor:
+        assert len(x) == len(sigma) == len(context.tokens)
         self.batches.append(len(x))
-        return context.mean(dim=(1, 2)).view(-1, 1, 1, 1).expand_as(x)
+        return context.tokens.mean(dim=(1, 2)).view(-1, 1, 1, 1).expand_as(x)
+
+
+def _context(value: float, tokens: int = 77) -> Context:
+    return Context(tokens=torch.full((1, tokens, 8), value))
+
+
+def _always(context: Context, weight: float = 1.0) -> Timeline:
+    return Timeline(weight=weight, until=(1,), contexts=(context,))
+
+
+def _guided(
+    *positive: Timeline,
+    negative: Context,
+    cfg: float,
+    steps: int = 10,
+    guidance: Guidance | None = None,
+) -> tuple[Guided, Recorded]:
+    recorded = Recorded()
+    conditioning = Conditioning(positive=positive, negative=_always(negative))
+    denoise = Guided(
+        network=recorded,
+        conditioning=conditioning,
+        cfg=cfg,
+        steps=steps,
+        guidance=guidance or Guidance(),
+    )
+    return denoise, recorded
 
 
 @pytest.mark.parametrize(
@@ -81,13 +111,82 @@ class Recorded:
 def test_guidance_goes_from_the_negative_towards_the_prompt(
     cfg: float, tokens: int, estimate: float, batches: list[int]
 ) -> None:
-    conditioning = Conditioning(
-        positive=torch.full((1, 77, 8), 3.0), negative=torch.full((1, tokens, 8), 5.0)
-    )
-    recorded = Recorded()
-    x0 = guided(recorded, conditioning, cfg)(_randn(2, 4, 8, 8), SIGMAS, 0)
+    denoise, recorded = _guided(_always(_context(3.0)), negative=_context(5.0, tokens), cfg=cfg)
+    x0 = denoise(_randn(2, 4, 8, 8), SIGMAS, 0)
     torch.testing.assert_close(x0, torch.full((2, 4, 8, 8), estimate))
     assert recorded.batches == batches
+
+
+@pytest.mark.parametrize("cfg", [1.0, 4.0])
+def test_each_part_pulls_from_the_negative_by_its_weight(cfg: float) -> None:
+    parts = [_always(_context(3.0), 0.5), _always(_context(2.0, 154), -1.5)]
+    denoise, recorded = _guided(*parts, negative=_context(5.0), cfg=cfg)
+    x0 = denoise(_randn(1, 4, 8, 8), SIGMAS[:1], 0)
+    expected = 5 + cfg * (0.5 * (3 - 5) - 1.5 * (2 - 5))
+    torch.testing.assert_close(x0, torch.full((1, 4, 8, 8), expected))
+    assert recorded.batches == [2, 1]
+
+
+@pytest.mark.parametrize("cfg", [1.0, 4.0])
+def test_a_part_of_no_weight_is_none_and_equal_parts_are_one(cfg: float) -> None:
+    a, b, negative = _context(3.0), _context(2.0), _context(5.0)
+    x = _randn(1, 4, 8, 8)
+    alone, _ = _guided(_always(a), negative=negative, cfg=cfg)
+    with_none, recorded = _guided(_always(a), _always(b, 0.0), negative=negative, cfg=cfg)
+    halves, halved = _guided(_always(a, 0.5), _always(a, 0.5), negative=negative, cfg=cfg)
+    expected = alone(x, SIGMAS[:1], 0)
+    assert torch.equal(with_none(x, SIGMAS[:1], 0), expected)
+    assert torch.equal(halves(x, SIGMAS[:1], 0), expected)
+    assert recorded.batches == halved.batches == [1 if cfg == 1 else 2]
+
+
+def test_a_prompt_that_changes_is_read_by_its_step() -> None:
+    timeline = Timeline(weight=1.0, until=(2, 3), contexts=(_context(3.0), _context(4.0)))
+    denoise, _ = _guided(timeline, negative=_context(0.0), cfg=1.0)
+    read = [float(denoise(torch.zeros(1, 1, 1, 1), SIGMAS[:1], step)) for step in range(4)]
+    assert read == [3.0, 3.0, 4.0, 4.0]
+
+
+def test_outside_of_its_interval_there_is_no_guidance() -> None:
+    denoise, recorded = _guided(
+        _always(_context(3.0)),
+        negative=_context(5.0),
+        cfg=7.0,
+        guidance=Guidance(interval=(0.2, 0.5)),
+    )
+    for step in range(10):
+        denoise(torch.zeros(1, 1, 1, 1), SIGMAS[:1], step)
+    assert recorded.batches == [1, 1, 2, 2, 2, 1, 1, 1, 1, 1]
+
+
+def test_below_its_sigma_every_other_evaluation_goes_unguided() -> None:
+    denoise, recorded = _guided(
+        _always(_context(3.0)), negative=_context(5.0), cfg=7.0, guidance=Guidance(ngms=1.0)
+    )
+    for step, sigma in enumerate((3.0, 2.0, 0.9, 0.5, 0.2, 0.1)):
+        denoise(torch.zeros(1, 1, 1, 1), torch.tensor([sigma]), step)
+    assert recorded.batches == [2, 2, 2, 1, 2, 1]
+
+
+def test_what_is_there_without_guidance_can_be_asked_for() -> None:
+    denoise, _ = _guided(_always(_context(3.0)), negative=_context(5.0), cfg=7.0)
+    denoise(torch.zeros(1, 1, 1, 1), SIGMAS[:1], 0)
+    assert denoise.uncond is not None and float(denoise.uncond) == 5.0
+
+
+def test_rescaled_guidance_has_the_spread_of_the_prompt_alone() -> None:
+    x, sigma = _randn(2, 4, 8, 8), SIGMAS
+    prompted, guided = _randn(2, 4, 8, 8, seed=1), 7 * _randn(2, 4, 8, 8, seed=2)
+
+    def spread(x0: Tensor) -> Tensor:
+        s = sigma.view(-1, 1, 1, 1)
+        scale = (s**2 + 1).rsqrt()
+        return ((x * scale - x0 / scale) / s).std(dim=(1, 2, 3))
+
+    whole = rescaled(guided, prompted, x=x, sigma=sigma, share=1.0)
+    torch.testing.assert_close(spread(whole), spread(prompted))
+    none = rescaled(guided, prompted, x=x, sigma=sigma, share=0.0)
+    torch.testing.assert_close(none, guided, atol=1e-4, rtol=1e-4)
 
 
 def _pointwise(x: Tensor, sigma: Tensor, step: int) -> Tensor:

@@ -16,6 +16,7 @@ from diffusers import (
 )
 from torch import Tensor
 
+from sdcore.conditioning import Context
 from sdcore.denoise import network
 from sdcore.models.checkpoint import Checkpoint
 from sdcore.noise import ImageNoise
@@ -121,7 +122,9 @@ def test_a_whole_run_agrees_with_diffusers(
     noise = ImageNoise((5,), SHAPE, device=torch.device("cpu"))
     start = noise() * sigmas[0].item()
     with torch.inference_mode():
-        x = SAMPLERS[name](lambda x, s, step: x0(x, s, context), start, sigmas, noise, ignore)
+        x = SAMPLERS[name](
+            lambda x, s, step: x0(x, s, Context(tokens=context)), start, sigmas, noise, ignore
+        )
         expected = _run_of_diffusers(ours, oracle, start, context)
     torch.testing.assert_close(x, expected, atol=1e-4, rtol=1e-4)
 
