@@ -2,6 +2,7 @@
 #   make demo   a loop from words            make test   everything installed, then the tests
 #   make app    the page in the browser      make check  format, lint, types, architecture
 #   make bench  the measured claims (CLIPS=folder of real recordings, optional)
+#   make fuzz   hostile prompts and infotexts   make test-gpu  what only a GPU can show
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -19,7 +20,7 @@ DEV := $(VENV)/.installed-dev
 ALL := $(VENV)/.installed-all
 PIP := $(BIN)/python -m pip --disable-pip-version-check install
 
-.PHONY: demo test app ui check bench clean
+.PHONY: demo test test-gpu app ui check bench fuzz clean
 .DEFAULT_GOAL := demo
 
 demo: $(BASE)
@@ -37,6 +38,12 @@ check: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_architecture.py
+
+test-gpu: $(ALL)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m gpu
+
+fuzz: $(DEV)
+	$(BIN)/python bench/fuzz.py
 
 bench: $(DEV)
 	@for b in bench/[a-z]*.py; do \

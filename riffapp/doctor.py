@@ -42,6 +42,7 @@ BASE = (
 EXTRAS = {
     "tts": ("coqui-tts", "spoken and sung voices"),
     "upscale": ("spandrel", "upscalers"),
+    "faces": ("opencv-python-headless", "faces found by YuNet"),
     "ray": ("ray", "batches over several machines"),
 }
 MIN_FREE_MB = 500

@@ -6,16 +6,17 @@ and end), each encoded by itself, the results joined along the tokens.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
 from sdcore.models.checkpoint import Checkpoint, TextTower
-from sdcore.prompt import Scheduled, Segment, Span
+from sdcore.prompt import ActiveLora, Scheduled, Segment, Span
 from sdcore.tokens import Chunk, chunks
 from sdcore.types import Emphasis
 
@@ -23,6 +24,10 @@ from sdcore.types import Emphasis
 AESTHETIC, UNAESTHETIC = 6.0, 2.5
 
 Blocks = tuple[tuple[Span, ...], ...]
+
+
+# Puts LoRAs on a checkpoint, these and none else.
+Wear: TypeAlias = Callable[[Checkpoint, Sequence[ActiveLora]], None]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -115,11 +120,22 @@ def encode(
     negative: Scheduled,
     *,
     reading: Reading,
+    wear: Wear = lambda checkpoint, loras: None,
 ) -> Conditioning:
-    """Both prompts encoded, float32 on the checkpoint's device; equal texts are encoded once."""
+    """Both prompts encoded, float32 on the checkpoint's device; equal texts are encoded once.
+
+    Args:
+        positive: the parts that AND joins.
+        negative: the negative prompt.
+        reading: how they are read.
+        wear: puts LoRAs on the text encoders. A text is read with those that its segment names,
+            the negative prompt with those that the prompt begins with.
+    """
+    first = tuple(lora for part in positive for lora in part.segments[0].loras)
 
     @cache
-    def context(blocks: Blocks, is_negative: bool) -> Context:
+    def context(blocks: Blocks, loras: tuple[ActiveLora, ...], is_negative: bool) -> Context:
+        wear(checkpoint, loras)
         return _context(checkpoint, blocks, reading, is_negative=is_negative)
 
     def timeline(part: Scheduled, *, is_negative: bool) -> Timeline:
@@ -127,7 +143,9 @@ def encode(
         return Timeline(
             weight=part.weight,
             until=tuple(segment.until for segment in segments),
-            contexts=tuple(context(segment.blocks, is_negative) for segment in segments),
+            contexts=tuple(
+                context(s.blocks, first if is_negative else s.loras, is_negative) for s in segments
+            ),
         )
 
     return Conditioning(

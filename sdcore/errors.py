@@ -6,7 +6,8 @@
     │   └── PromptError     a prompt that cannot be meant
     ├── ModelError          a checkpoint that is missing, broken or of another kind
     ├── MachineError        the machine's fault: out of memory
-    └── Cancelled           raised by an `on_step` to stop a run
+    ├── Cancelled           raised by an `on_step` to stop a run
+    └── Interrupted         raised by an `on_step` to stop a run and keep its estimate so far
 
 Each message is one sentence: what was given, what is allowed, what to do.
 """
@@ -46,6 +47,10 @@ class MachineError(SdError):
 
 class Cancelled(SdError):
     """The caller's `on_step` asked to stop."""
+
+
+class Interrupted(SdError):
+    """The caller's `on_step` asked to stop here and to have what there is."""
 
 
 def lookup(table: Mapping[str, T], name: str, kind: str) -> T:

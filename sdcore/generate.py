@@ -2,60 +2,145 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 import torch
 from PIL.Image import Image
+from torch import Tensor
 
-from sdcore import latents, starts
-from sdcore.conditioning import encode
-from sdcore.denoise import Guided, network, windowed
-from sdcore.errors import MachineError
+from sdcore import starts
+from sdcore.errors import Interrupted, MachineError
+from sdcore.finish import finished
+from sdcore.invert import inverted, mixed
 from sdcore.models.checkpoint import Checkpoint
 from sdcore.models.circular import circular
+from sdcore.models.shelf import NOTHING, Shelf
 from sdcore.noise import ImageNoise
-from sdcore.plan import plan, runs
-from sdcore.types import Denoiser, ImageRequest, ImageResult, OnStep, Step, ignore
+from sdcore.painting import Painting, Told, inverse, told
+from sdcore.plan import Pass, plan, runs
+from sdcore.types import ImageRequest, ImageResult, OnStep, Step, ignore
+from sdcore.wearing import wardrobe
 
 
 @torch.inference_mode()
 def generate(
-    checkpoint: Checkpoint, request: ImageRequest, *, on_step: OnStep = ignore
+    checkpoint: Checkpoint,
+    request: ImageRequest,
+    *,
+    on_step: OnStep = ignore,
+    shelf: Shelf = NOTHING,
 ) -> ImageResult:
-    """Images for one request: the same request and checkpoint give the same pixels."""
-    resolved, passes = plan(request, checkpoint)
+    """Images for one request: the same request and checkpoint give the same pixels.
+
+    Args:
+        checkpoint: what draws; it is used by one run at a time.
+        request: what is asked; a refusal comes before any work.
+        on_step: hears of each step. It stops the run by raising Cancelled, and by Interrupted
+            ends it with what there is by then.
+        shelf: where other files that the request names are found.
+    """
+    resolved, passes = plan(request, checkpoint, shelf=shelf)
     images: list[Image] = []
-    with (
-        checkpoint.lock,
-        circular([checkpoint.unet], axes=resolved.tiling, edge=checkpoint.edge),
-        circular([checkpoint.vae], axes=resolved.tiling),
-        _memory(resolved),
-    ):
-        prompts = [encode(p.checkpoint, p.positive, p.negative, reading=p.reading) for p in passes]
-        for seeds in runs(resolved, checkpoint):  # on a CPU one image at a time
-            for p, conditioning in zip(passes, prompts, strict=True):
-                noise = ImageNoise(seeds, p.shape, device=checkpoint.device)
-                x = starts.latents(p, noise)
-                denoise: Denoiser = Guided(
-                    network=network(p.checkpoint),
-                    conditioning=conditioning,
-                    cfg=p.cfg,
-                    steps=len(p.sigmas) - 1,
-                    guidance=p.guidance,
-                )
-                if p.window is not None:
-                    denoise = windowed(denoise, width=p.window.width, stride=p.window.stride)
-                x = p.sampler(denoise, x, p.sigmas, noise, _placed(on_step, images, resolved))
-            images += latents.decode(checkpoint, x)
+    progress = _Progress(on_step, resolved, passes)
+    notes = [note for p in passes for note in p.notes]
+    with _ready(resolved, passes), wardrobe(passes) as hung, _memory(resolved):
+        notes += hung.notes
+        readings = [told(p, hung) for p in passes]
+        for part in runs(resolved, checkpoint):  # on a CPU one image at a time
+            x: Tensor | None = None
+            for p, reading in zip(passes, readings, strict=True):
+                x = walk(p, reading, part, before=x, progress=progress)
+            assert x is not None
+            images += finished(passes[-1], x, notes)
+            progress.images = len(images)
+            if progress.is_interrupted:
+                break
     return ImageResult(
         images=tuple(images),
         request=resolved,
-        seeds=resolved.seeds,
+        seeds=resolved.seeds[: len(images)],
         model=checkpoint.name,
         sha256=checkpoint.sha256,
+        notes=tuple(dict.fromkeys(notes)),
+        is_interrupted=progress.is_interrupted,
     )
+
+
+def walk(
+    p: Pass, reading: Told, part: ImageRequest, *, before: Tensor | None, progress: _Progress
+) -> Tensor:
+    """The clean latents (B, C, h, w) of one pass, from noise to picture."""
+    if progress.is_interrupted and before is not None:
+        return before
+    noise = ImageNoise(
+        part.seeds,
+        p.shape,
+        device=p.checkpoint.device,
+        source=part.noise,
+        subseeds=part.subseeds,
+        subseed_strength=0.0 if part.variation is None else part.variation.strength,
+        resize_from=p.seed_shape,
+        eta_noise_delta=part.eta_noise_delta,
+        compat=part.compat,
+    )
+    drawn = noise()
+    x0 = starts.known(p, before, drawn)
+    if reading.inverse is not None and p.start is not None and x0 is not None:
+        assert p.start.alternative is not None
+        wish = p.start.alternative
+        found = inverted(inverse(p, reading, x0), x0, p.sigmas, reverse=wish.reverse)
+        x = mixed(found, drawn, randomness=wish.randomness) * float(p.sigmas[0])
+    else:
+        x = starts.noised(p, x0, drawn)
+    if len(p.sigmas) == 1:  # of strength 0 nothing is redone
+        progress.run += 1
+        return x
+    try:
+        x = p.sampler(Painting(p, reading, x0), x, p.sigmas, noise, progress)
+    except Interrupted:
+        x = progress.interrupted()
+    progress.run += 1
+    return x if x0 is None else starts.kept(p, x0, x)
+
+
+class _Progress:
+    """An `on_step` that counts runs and images, and keeps the last estimate."""
+
+    def __init__(self, on_step: OnStep, resolved: ImageRequest, passes: Sequence[Pass]) -> None:
+        together = 1 if passes[0].checkpoint.device.type == "cpu" else resolved.batch
+        self.runs = resolved.batch // together * len(passes)
+        self.run = self.images = 0
+        self.is_interrupted = False
+        self._on_step, self._wanted = on_step, resolved.batch
+        self._last: Step | None = None
+
+    def __call__(self, step: Step) -> None:
+        self._last = replace(
+            step, image=self.images, images=self._wanted, run=self.run, runs=self.runs
+        )
+        self._on_step(self._last)
+
+    def interrupted(self) -> Tensor:
+        """The last estimate; nothing more is to be run."""
+        assert self._last is not None
+        self.is_interrupted = True
+        return self._last.x0
+
+
+@contextmanager
+def _ready(resolved: ImageRequest, passes: Sequence[Pass]) -> Iterator[None]:
+    """Every checkpoint of the passes held, and joined to a circle on the axes that tile."""
+    painters = [painter for p in passes for painter in p.painters]
+    with ExitStack() as held:
+        for checkpoint in {id(p.checkpoint): p.checkpoint for p in painters}.values():
+            held.enter_context(checkpoint.lock)
+            held.enter_context(
+                circular([checkpoint.unet], axes=resolved.tiling, edge=checkpoint.edge)
+            )
+            held.enter_context(circular([checkpoint.vae], axes=resolved.tiling))
+        yield
 
 
 @contextmanager
@@ -71,12 +156,3 @@ def _memory(resolved: ImageRequest) -> Iterator[None]:
             f"out of memory at {resolved.width} x {resolved.height} pixels, {resolved.batch} "
             "images: ask for smaller or fewer ones"
         ) from error
-
-
-def _placed(on_step: OnStep, done: list[Image], resolved: ImageRequest) -> OnStep:
-    """`on_step`, told of how many images are done."""
-
-    def report(step: Step) -> None:
-        on_step(replace(step, image=len(done), images=resolved.batch))
-
-    return report

@@ -30,13 +30,20 @@ def encode(checkpoint: Checkpoint, images: Sequence[Image.Image]) -> Tensor:
 
     Where the autoencoder gives a distribution, this is its mean.
     """
-    config = checkpoint.vae.config
-    mode = "L" if config.in_channels == 1 else "RGB"
+    return encode_pixels(checkpoint, pixels(checkpoint, images))
+
+
+def pixels(checkpoint: Checkpoint, images: Sequence[Image.Image]) -> Tensor:
+    """Pictures of one size as (B, 3 or 1, height, width), -1 .. 1: what the autoencoder reads."""
+    mode = "L" if checkpoint.vae.config.in_channels == 1 else "RGB"
     stacked = np.stack([np.atleast_3d(np.asarray(image.convert(mode))) for image in images])
-    pixels = torch.from_numpy(stacked).permute(0, 3, 1, 2).to(checkpoint.device)
-    encoded = checkpoint.vae.encode(
-        (pixels / 127.5 - 1).to(checkpoint.vae.dtype), return_dict=False
-    )[0]
+    return torch.from_numpy(stacked).permute(0, 3, 1, 2).to(checkpoint.device) / 127.5 - 1
+
+
+def encode_pixels(checkpoint: Checkpoint, pixels: Tensor) -> Tensor:
+    """Latents (B, C, h, w) float32 of pixels (B, 3 or 1, height, width), -1 .. 1."""
+    config = checkpoint.vae.config
+    encoded = checkpoint.vae.encode(pixels.to(checkpoint.vae.dtype), return_dict=False)[0]
     # AutoencoderKL gives a distribution, AutoencoderTiny and AutoencoderDC give the latents.
     z: Tensor = encoded if isinstance(encoded, Tensor) else encoded.mode()
     x: Tensor = (z.float() - (config.get("shift_factor") or 0.0)) * config.scaling_factor

@@ -2,12 +2,52 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
+from sdcore import latents
+from sdcore.enlarge import LATENT_UPSCALERS, enlarged, interpolated
 from sdcore.plan import Pass
-from sdcore.types import StepNoise
 
 
-def latents(p: Pass, noise: StepNoise) -> Tensor:
-    """Pure noise at sigmas[0], (B, C, h, w)."""
-    return noise() * float(p.sigmas[0])
+def known(p: Pass, before: Tensor | None, noise: Tensor) -> Tensor | None:
+    """Clean latents (1 or B, C, h, w) that the pass begins from; None where there are none.
+
+    Args:
+        p: the pass.
+        before: the clean latents of the pass before.
+        noise: what the run starts with, (B, C, h, w): latent noise under a mask is the same.
+    """
+    if p.enlargement is not None:
+        return enlarged(p.enlargement, before, p.checkpoint)
+    if p.start is None:
+        return None
+    x = latents.encode(p.checkpoint, [p.start.image])
+    if x.shape[1:] != p.shape:
+        x = interpolated(x, p.shape[1:], LATENT_UPSCALERS["Latent"])
+    mask = p.latent_mask
+    if p.mask is None or mask is None:
+        return x
+    if p.mask.content == "latent noise":
+        return torch.lerp(x, noise, mask)
+    if p.mask.content == "latent nothing":
+        return x * (1 - mask)
+    return x
+
+
+def kept(p: Pass, x0: Tensor, x: Tensor) -> Tensor:
+    """The latents x that a pass made, with what is known where the mask held it."""
+    mask = p.latent_mask
+    if p.mask is None or mask is None or p.mask.soft is not None:
+        return x
+    return torch.lerp(x0, x, mask)
+
+
+def noised(p: Pass, x0: Tensor | None, noise: Tensor) -> Tensor:
+    """x at sigmas[0], (B, C, h, w): noise alone, or on top of what is known."""
+    sigma = float(p.sigmas[0])
+    if x0 is None:
+        return noise * sigma
+    if p.start is None:
+        return x0 + noise * sigma
+    return x0 + noise * (sigma * p.start.noise_multiplier + p.start.extra_noise)

@@ -24,6 +24,9 @@ HOMES = {
     "tokenizers": ("sdcore.models", "sdcore.train"),
     "transformers": ("sdcore.models", "sdcore.train", "audio.speech.transformers"),
     "spandrel": ("sdcore.models", "sdcore.post"),
+    "spandrel_extra_arches": ("sdcore.post",),
+    "cv2": ("sdcore.post",),
+    "skimage": ("sdcore.post",),
     "torchaudio": ("audio",),
     "streamlit": ("app", "riffapp.ui"),
     "fastapi": ("riffapp.api",),
@@ -36,8 +39,15 @@ HOMES = {
     "espeakng_loader": ("audio.speech",),
     "parselmouth": ("audio.speech", "audio.align"),
 }
-EXTRAS_ONLY = ("TTS", "spandrel", "ray")
-DISTRIBUTION = {"PIL": "pillow", "parselmouth": "praat-parselmouth", "TTS": "coqui-tts"}
+EXTRAS_ONLY = ("TTS", "spandrel", "spandrel_extra_arches", "cv2", "ray")
+DISTRIBUTION = {
+    "PIL": "pillow",
+    "cv2": "opencv-python-headless",
+    "parselmouth": "praat-parselmouth",
+    "skimage": "scikit-image",
+    "spandrel_extra_arches": "spandrel-extra-arches",
+    "TTS": "coqui-tts",
+}
 # Comes with streamlit, whose App is built upon it.
 COME_ALONG = {"starlette", "uvicorn"}
 

@@ -76,12 +76,17 @@ class Checkpoint:
     # What is shown and written into pictures; the sha256 is that of all weight files in turn.
     name: str = ""
     sha256: str = ""
+    # The same of an autoencoder that did not come with it; empty where it has its own.
+    vae_name: str = ""
+    vae_sha256: str = ""
+    # Where the networks compute, if they do not stay there; None is where the UNet is.
+    computes_on: torch.device | None = None
     # Held during a run: padding modes are set on the networks themselves.
     lock: RLock = field(default_factory=RLock, repr=False)
 
     @property
     def device(self) -> torch.device:
-        return torch.device(self.unet.device)
+        return self.computes_on or torch.device(self.unet.device)
 
     @property
     def dtype(self) -> torch.dtype:

@@ -23,7 +23,7 @@ from sdcore.models.family import family_of, kind_of
 from sdcore.models.files import PARTS, read_json, sha256, towers_in, weights_file
 from sdcore.models.hub import fetch, name_of
 from sdcore.models.networks import read_text_encoder, read_tokenizer, read_unet, read_vae
-from sdcore.models.scheduler import read_scheduler
+from sdcore.models.scheduler import for_family, read_scheduler
 
 
 def load(ref: str | Path, *, device: str = "auto", dtype: torch.dtype | None = None) -> Checkpoint:
@@ -54,13 +54,14 @@ def load(ref: str | Path, *, device: str = "auto", dtype: torch.dtype | None = N
         weights_file(folder / "vae", "diffusion_pytorch_model"),
         *(weights_file(folder / encoder, "model") for encoder, _ in names),
     ]
+    family = family_of(folder, unet.config, towers)
     return Checkpoint(
         unet=unet.to(where),
         vae=vae.to(where),
         towers=tuple(replace(tower, encoder=tower.encoder.to(where)) for tower in towers),
-        levels=levels,
+        levels=for_family(levels, family),
         prediction=prediction,
-        family=family_of(folder, unet.config, towers),
+        family=family,
         kind=kind_of(folder, unet.config, vae.config),
         latent_channels=int(vae.config.latent_channels),
         factor=factor,

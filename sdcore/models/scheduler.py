@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,9 @@ import torch
 from torch import Tensor
 
 from sdcore.errors import ModelError
-from sdcore.models.checkpoint import Prediction
+from sdcore.models.checkpoint import Family, Prediction
 from sdcore.models.files import read_json
-from sdcore.schedules import NoiseLevels
+from sdcore.schedules import LAST_ALPHA_BAR, NoiseLevels
 
 _PREDICTIONS: dict[str, Prediction] = {"epsilon": "epsilon", "v_prediction": "v_prediction"}
 
@@ -30,15 +31,27 @@ def levels_of(config: dict[str, Any], path: Path) -> tuple[NoiseLevels, Predicti
     prediction = config.get("prediction_type", "epsilon")
     if prediction not in _PREDICTIONS:
         raise ModelError(f"{path} predicts '{prediction}': known: {', '.join(_PREDICTIONS)}")
-    if config.get("rescale_betas_zero_snr"):
-        raise ModelError(f"{path} asks for zero-terminal SNR: its last sigma has no bound yet")
     try:
         betas = _betas(config)
     except (TypeError, ValueError, KeyError, RuntimeError) as error:
         raise ModelError(f"{path} gives no betas ({error}): copy it again") from None
     if len(betas) < 2 or not bool(((betas > 0) & (betas < 1)).all()):
         raise ModelError(f"{path} gives betas outside of 0 .. 1: copy it again")
-    return NoiseLevels.from_betas(betas), _PREDICTIONS[prediction]
+    levels = NoiseLevels.from_betas(betas)
+    if config.get("rescale_betas_zero_snr"):
+        levels = levels.zero_terminal()
+    return levels, _PREDICTIONS[prediction]
+
+
+def for_family(levels: NoiseLevels, family: Family) -> NoiseLevels:
+    """The levels, told of the family whose published schedules are meant."""
+    return replace(levels, family="sdxl" if family.startswith("sdxl") else "sd1")
+
+
+def is_zero_terminal(levels: NoiseLevels) -> bool:
+    """Whether the last level is all noise."""
+    full = ((1 - LAST_ALPHA_BAR) / LAST_ALPHA_BAR) ** 0.5
+    return levels.sigma_max > 0.99 * float(full)
 
 
 def _betas(config: dict[str, Any]) -> Tensor:

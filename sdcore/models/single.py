@@ -39,7 +39,7 @@ from sdcore.models.networks import (
     fill,
     read_tokenizer,
 )
-from sdcore.models.scheduler import levels_of
+from sdcore.models.scheduler import for_family, is_zero_terminal, levels_of
 
 # Where each family's towers are, and whether they are OpenCLIP's.
 _TOWERS: dict[Family, tuple[tuple[str, str, bool], ...]] = {
@@ -55,6 +55,8 @@ _CHANNELS: dict[int, Kind] = {4: "text", 9: "inpaint", 8: "instruct"}
 _FIRST = f"{UNET}input_blocks.0.0.weight"
 # As the ModelSpec of file headers calls it.
 _PREDICTION = "modelspec.prediction_type"
+# Markers among the tensors, without content, of what training was.
+_V, _ZERO_TERMINAL = "v_pred", "ztsnr"
 _PREDICTIONS: dict[str, Prediction] = {"epsilon": "epsilon", "v": "v_prediction"}
 
 
@@ -86,17 +88,19 @@ def load_single(
     where = pick_device(device)
     unet = build_unet(configs["unet"], path)
     unet = fill(
-        unet, _chosen(unet, published_unet(unet), tensors), path, dtype=pick_dtype(where, dtype)
+        unet, chosen(unet, published_unet(unet), tensors), path, dtype=pick_dtype(where, dtype)
     ).to(where)
     vae, factor = build_vae(configs["vae"], path)
-    vae = fill(vae, _chosen(vae, published_vae(vae), tensors), path).to(where)
+    vae = fill(vae, chosen(vae, published_vae(vae), tensors), path).to(where)
     towers = _towers(family, configs, tensors, path, _words(path, tokenizer))
     levels, _ = levels_of(configs["scheduler"], path)
+    if _ZERO_TERMINAL in tensors and not is_zero_terminal(levels):
+        levels = levels.zero_terminal()
     return Checkpoint(
         unet=unet,
         vae=vae,
         towers=tuple(replace(tower, encoder=tower.encoder.to(where)) for tower in towers),
-        levels=levels,
+        levels=for_family(levels, family),
         prediction=prediction or _predicted(path, tensors, family, kind, unet),
         family=family_of(path, unet.config, towers),
         kind=kind_of(path, unet.config, vae.config),
@@ -163,7 +167,7 @@ def _configs(family: Family, kind: Kind, folder: Path | None) -> dict[str, dict[
     return bundled
 
 
-def _chosen(
+def chosen(
     model: Any, published: Mapping[str, str], tensors: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
     """The file's tensors by today's names; what were convolutions of 1 x 1 are matrices today."""
@@ -192,7 +196,7 @@ def _towers(
             names = published_clip(encoder, stem)
             if f"{stem}text_model.final_layer_norm.weight" not in tensors:  # files of 2022
                 names = {k: v.replace("text_model.", "") for k, v in names.items()}
-            found = _chosen(encoder, names, tensors)
+            found = chosen(encoder, names, tensors)
         special = {"pad_token": "!"} if openclip else {}
         tokenizer = read_tokenizer(words, **special)
         towers.append(
@@ -227,7 +231,7 @@ def _predicted(
             said = (file.metadata() or {}).get(_PREDICTION, "")
         if said in _PREDICTIONS:
             return _PREDICTIONS[said]
-    if "v_pred" in tensors:
+    if _V in tensors:
         return "v_prediction"
     return _tried(unet) if (family, kind) == ("sd2", "text") else "epsilon"
 
@@ -272,6 +276,8 @@ def write_single(
         for (_, stem, openclip), tower in _stems(checkpoint)
         if not openclip
     }
+    if is_zero_terminal(checkpoint.levels):
+        tensors[_ZERO_TERMINAL] = torch.zeros(0)
     said = next(word for word, meant in _PREDICTIONS.items() if meant == checkpoint.prediction)
     header = {"format": "pt", _PREDICTION: said} | dict(metadata or {})
     save_file({k: v.contiguous().cpu() for k, v in tensors.items()}, path, metadata=header)

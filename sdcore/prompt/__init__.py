@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
-from sdcore.prompt.ast import Node, Prompt, Span, Text, Weighted
+from sdcore.prompt.ast import (
+    Alternate,
+    Break,
+    Edit,
+    Lora,
+    Node,
+    Part,
+    Point,
+    Prompt,
+    PromptWarning,
+    Span,
+    Text,
+    Weighted,
+    When,
+)
 from sdcore.prompt.parse import parse
-from sdcore.prompt.schedule import Scheduled, Segment, schedule
+from sdcore.prompt.schedule import ActiveLora, Scheduled, Segment, schedule
 
 __all__ = [
+    "ActiveLora",
+    "Alternate",
+    "Break",
+    "Edit",
+    "Lora",
     "Node",
+    "Part",
+    "Point",
     "Prompt",
+    "PromptWarning",
     "Scheduled",
     "Segment",
     "Span",
     "Text",
     "Weighted",
+    "When",
     "parse",
     "schedule",
 ]

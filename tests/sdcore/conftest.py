@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from diffusers import AutoencoderDC, AutoencoderKL, AutoencoderTiny, UNet2DConditionModel
+from PIL import Image
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from sdcore.models.checkpoint import Checkpoint
@@ -156,3 +157,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def checkpoint(folder: Path) -> Checkpoint:
     """The tiny checkpoint on the CPU, all in fp32."""
     return load(folder, device="cpu", dtype=torch.float32)
+
+
+@pytest.fixture(scope="session")
+def loops() -> Checkpoint:
+    """The trained checkpoint that the product carries: what the tools do is proved on it."""
+    return load(Path(__file__).parents[2] / "riffapp" / "checkpoints" / "loops")
+
+
+@pytest.fixture(scope="session")
+def band_picture() -> Image.Image:
+    """A spectrogram of two bars of the procedural band, as the trained checkpoint knows them."""
+    from riffapp.studio.dataset import picture, song_number
+
+    return Image.fromarray(picture(song_number(5, bars=2, seed=99))).convert("RGB")

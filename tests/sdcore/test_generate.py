@@ -116,9 +116,9 @@ def test_a_loop_joins_itself(
 
     Unless the UNet has an edge, by which it knows the beginning.
     """
-    ours, first = replace(checkpoint, edge=edge), starts.latents
+    ours, first = replace(checkpoint, edge=edge), starts.noised
     straight = np.asarray(generate(ours, REQUEST).images[0], dtype=int)
-    monkeypatch.setattr(starts, "latents", lambda p, noise: first(p, noise).roll(4, dims=-1))
+    monkeypatch.setattr(starts, "noised", lambda *given: first(*given).roll(4, dims=-1))
     rolled = np.asarray(generate(ours, REQUEST).images[0], dtype=int)
     alike = np.abs(np.roll(straight, 32, axis=1) - rolled).max() <= 1
     assert alike == (edge == ())

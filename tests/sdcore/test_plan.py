@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import torch
 
+from sdcore.checks import MAX_SEED
 from sdcore.errors import PromptError, RequestError, UnknownName
 from sdcore.models.checkpoint import Checkpoint
-from sdcore.plan import MAX_SEED, plan, runs
-from sdcore.samplers import SAMPLERS
+from sdcore.plan import plan, runs
 from sdcore.schedules import karras
 from sdcore.types import ImageRequest, Window
 
@@ -81,10 +81,10 @@ def test_a_weight_without_measure_is_refused(
 
 
 def test_the_plan_is_resolved(checkpoint: Checkpoint) -> None:
-    resolved, (only,) = plan(replace(REQUEST, window=Window(width=32, stride=16)), checkpoint)
-    assert resolved == replace(REQUEST, window=Window(width=32, stride=16))
+    request = replace(REQUEST, window=Window(width=32, stride=16))
+    resolved, (only,) = plan(request, checkpoint)
+    assert resolved == replace(request, schedule="Karras")  # DPM++ 2M's own
     assert only.shape == (4, 4, 8)
-    assert only.sampler is SAMPLERS["DPM++ 2M"]
     assert only.window == Window(width=4, stride=2)
     assert torch.equal(only.sigmas, karras(checkpoint.levels, 4).float())
 
@@ -96,9 +96,10 @@ def test_a_seed_is_drawn_where_none_is_given(checkpoint: Checkpoint) -> None:
 
 
 def test_on_a_cpu_images_run_one_by_one(checkpoint: Checkpoint) -> None:
-    assert list(runs(replace(REQUEST, batch=3), checkpoint)) == [(3,), (4,), (5,)]
+    parts = list(runs(replace(REQUEST, batch=3), checkpoint))
+    assert parts == [replace(REQUEST, seed=seed) for seed in (3, 4, 5)]
 
 
 def test_elsewhere_they_run_together(checkpoint: Checkpoint, build: Any) -> None:
     there = replace(checkpoint, unet=build.unet().to("meta"))
-    assert list(runs(replace(REQUEST, batch=3), there)) == [(3, 4, 5)]
+    assert list(runs(replace(REQUEST, batch=3), there)) == [replace(REQUEST, batch=3)]

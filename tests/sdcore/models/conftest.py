@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,15 @@ PIPELINES = {
 CHANNELS = {"text": 4, "inpaint": 9, "instruct": 8}
 # Of the first tower, and of OpenCLIP's in SDXL: diffusers tells these two apart by width.
 WIDTH, SECOND = 32, 48
+
+
+@pytest.fixture(autouse=True)
+def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: Any, **options: Any) -> None:
+        raise OSError("no network in tests")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
 
 
 def small_unet(family: str, kind: str) -> UNet2DConditionModel:

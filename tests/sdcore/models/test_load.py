@@ -228,11 +228,6 @@ def test_a_tensor_of_another_shape_is_named(copy: Path) -> None:
         ),
         ("scheduler/scheduler_config.json", {"beta_end": "much"}, "gives no betas"),
         ("scheduler/scheduler_config.json", {"beta_end": 4}, "gives betas outside of 0 .. 1"),
-        (
-            "scheduler/scheduler_config.json",
-            {"rescale_betas_zero_snr": True},
-            "zero-terminal SNR",
-        ),
         ("unet/config.json", {"addition_embed_type": "image"}, "asks for addition_embed_type"),
         ("model_index.json", {"text_encoder": [None, None]}, "is a StableDiffusionPipeline: give"),
     ],
@@ -243,6 +238,14 @@ def test_a_checkpoint_of_another_kind_is_refused(
     _edit(copy / name, **changes)
     text = _refusal(copy)
     assert sentence in text and str(copy) in text
+
+
+def test_zero_terminal_snr_is_read(copy: Path) -> None:
+    before = load(copy, device="cpu").levels
+    _edit(copy / "scheduler/scheduler_config.json", rescale_betas_zero_snr=True)
+    after = load(copy, device="cpu").levels
+    assert torch.equal(after.sigmas, before.zero_terminal().sigmas)
+    assert before.sigma_max < 20 < 4000 < after.sigma_max
 
 
 def test_an_index_without_a_unet_is_refused(copy: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -27,20 +26,13 @@ FAMILIES = [
     ("sd1", "inpaint"),
     ("sd1", "instruct"),
     ("sd2", "text"),
+    ("sd2", "inpaint"),
     ("sdxl", "text"),
     ("sdxl", "inpaint"),
+    ("sdxl", "instruct"),
     ("sdxl-refiner", "text"),
 ]
 Folders = Callable[[str, str], Path]
-
-
-@pytest.fixture(autouse=True)
-def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*args: Any, **options: Any) -> None:
-        raise OSError("no network in tests")
-
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
 
 
 def _networks(checkpoint: Checkpoint) -> Iterator[Any]:
@@ -243,6 +235,38 @@ def test_the_marker_of_v_prediction_is_read(family_folder: Folders, tmp_path: Pa
     _, path = _written(folder, tmp_path)
     save_file(load_file(path) | {"v_pred": torch.zeros(0)}, path)
     assert load_single(path, **_options(folder)).prediction == "v_prediction"
+
+
+@pytest.mark.parametrize("family", ["sd1", "sdxl"])
+def test_the_marker_of_zero_terminal_snr_is_written_and_read(
+    family_folder: Folders, tmp_path: Path, family: str
+) -> None:
+    folder = family_folder(family, "text")
+    checkpoint, path = _written(folder, tmp_path)
+    assert "ztsnr" not in load_file(path)
+    save_file(load_file(path) | {"ztsnr": torch.zeros(0)}, path)
+    read = load_single(path, **_options(folder))
+    assert torch.equal(read.levels.sigmas, checkpoint.levels.zero_terminal().sigmas)
+    assert read.levels.family == family
+    write_single(read, path)
+    again = load_single(path, **_options(folder))
+    assert torch.equal(again.levels.sigmas, read.levels.sigmas)
+
+
+@pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl", "sdxl-refiner"])
+def test_diffusers_knows_every_published_name_of_the_full_sized_networks(family: str) -> None:
+    """Its converters of files give exactly the names and shapes of its own networks."""
+    from diffusers.loaders import single_file_utils as theirs
+
+    configs = json.loads((files("sdcore.models") / "configs" / f"{family}.json").read_text())
+    unet, (vae, _) = build_unet(configs["unet"], Path()), build_vae(configs["vae"], Path())
+    for network, names, convert in (
+        (unet, published_unet(unet), theirs.convert_ldm_unet_checkpoint),
+        (vae, published_vae(vae), theirs.convert_ldm_vae_checkpoint),
+    ):
+        state = network.state_dict()
+        found = convert({names[k]: v for k, v in state.items()}, config=dict(network.config))
+        assert {k: v.shape for k, v in found.items()} == {k: v.shape for k, v in state.items()}
 
 
 def test_the_tokenizer_s_files_are_asked_for(family_folder: Folders, tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Picture -> picture, after the walk: colours, upscaling, faces, sheets."""
