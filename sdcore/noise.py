@@ -114,8 +114,8 @@ class ImageNoise:
         """
         self.shape, self.device = tuple(shape), device
         self._make = SOURCES[source]
-        self._seeds = [seed + eta_noise_delta for seed in seeds]
-        self._sources = [self._make(seed) for seed in seeds]
+        self._seeds = [(seed + eta_noise_delta) % 2**64 for seed in seeds]
+        self._sources = [self._make(seed % 2**64) for seed in seeds]
         self._paths: list[_Path] = []
         self._start: Tensor | None = None
         is_varied = subseeds is not None and subseed_strength > 0
@@ -162,11 +162,14 @@ def slerp(a: Tensor, b: Tensor, share: float, *, compat: Compat = "ours") -> Ten
     dot = torch.nn.functional.cosine_similarity(a, b, dim=1)
     if float(dot.mean()) > 0.9995:  # nearly parallel: the reference takes the two the wrong way
         return torch.lerp(a, b, share if compat == "ours" else 1 - share)
-    angle = dot.acos()
-    to_a, to_b = (
-        (torch.sin(part * angle) / torch.sin(angle)).unsqueeze(1) for part in (1 - share, share)
-    )
-    return to_a * a + to_b * b
+    angle = dot.clamp(-1, 1).acos()
+    along = torch.sin(angle)
+    mixed = torch.zeros_like(a)
+    for part, noise in ((1 - share, a), (share, b)):
+        # A column without an arc, as in latents one row high, is mixed along its line.
+        weight = torch.where(along > 1e-6, torch.sin(part * angle) / along, part)
+        mixed = mixed + weight.unsqueeze(1) * noise
+    return mixed
 
 
 def _centred(inner: Tensor, outer: Tensor) -> Tensor:

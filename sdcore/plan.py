@@ -25,7 +25,7 @@ from sdcore.prompt import Part, Prompt, Scheduled, Text, parse
 from sdcore.prompt import schedule as scheduled
 from sdcore.resize import resized
 from sdcore.samplers import SAMPLERS, SamplerKind, named
-from sdcore.schedules import SCHEDULES, discarded, tail
+from sdcore.schedules import SCHEDULES, discarded, distinct, tail
 from sdcore.types import Faces, Guidance, Hires, ImageRequest, Mask, Sampler, Start, Window
 
 MAX_WEIGHT = 100.0
@@ -245,8 +245,8 @@ def _draw(resolved: ImageRequest, checkpoint: Checkpoint, kind: SamplerKind, sch
     levels = partial(lookup(SCHEDULES, schedule, "schedule"), checkpoint.levels)
     wish = resolved.discard_penultimate
     if kind.discard_penultimate if wish is None else wish:
-        return lambda steps: discarded(levels(steps + 1))
-    return levels
+        return lambda steps: distinct(discarded(levels(steps + 1)))
+    return lambda steps: distinct(levels(steps))
 
 
 def _painter(

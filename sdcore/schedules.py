@@ -160,6 +160,11 @@ def discarded(sigmas: Tensor) -> Tensor:
     return torch.cat([sigmas[:-2], sigmas[-1:]])
 
 
+def distinct(sigmas: Tensor) -> Tensor:
+    """The sigmas without those that equal the one before: more steps than there are levels."""
+    return sigmas[torch.cat([sigmas.new_ones(1, dtype=torch.bool), sigmas.diff() != 0])]
+
+
 def tail(draw: Callable[[int], Tensor], steps: int, strength: float, *, exact: bool) -> Tensor:
     """The sigmas of a run that begins from a picture: the end of a schedule.
 

@@ -116,6 +116,11 @@ def test_parallel_noises_are_mixed_the_right_way_round() -> None:
     torch.testing.assert_close(slerp(a, b, 0.25, compat="a1111"), a * 1.75)
 
 
+def test_latents_one_row_high_are_mixed_along_a_line() -> None:
+    a, b = torch.tensor([[[1.0, -2.0]]]), torch.tensor([[[3.0, 1.0]]])
+    torch.testing.assert_close(slerp(a, b, 0.25), torch.lerp(a, b, 0.25))
+
+
 @pytest.mark.parametrize("other", [(4, 4), (12, 10), (4, 10), (8, 6)])
 def test_a_resized_seed_keeps_the_middle(other: tuple[int, int]) -> None:
     start = _noise(3, resize_from=other)()[0]
