@@ -18,7 +18,7 @@ def finished(p: Pass, x: Tensor, notes: list[str]) -> list[Image]:
 
     Faces first, on what the model drew; then the colours; then it is laid into the original.
     """
-    pictures = latents.decode(p.checkpoint, x)
+    pictures = latents.decode(p.checkpoint, x, notes=notes)
     return [_finished(p, one, picture, notes) for one, picture in zip(x, pictures, strict=True)]
 
 

@@ -49,11 +49,19 @@ def generate(
         notes += hung.notes
         readings = [told(p, hung) for p in passes]
         for part in runs(resolved, checkpoint):  # on a CPU one image at a time
-            x: Tensor | None = None
-            for p, reading in zip(passes, readings, strict=True):
-                x = walk(p, reading, part, before=x, progress=progress)
-            assert x is not None
-            images += finished(passes[-1], x, notes)
+            try:
+                made = _pictures(passes, readings, part, progress, notes)
+            except torch.OutOfMemoryError:
+                if part.batch == 1:
+                    raise
+                notes.append("memory lacked for the batch at once: its images were run singly")
+                singles = [part.single(i) for i in range(part.batch)]
+                made = [
+                    image
+                    for single in singles
+                    for image in _pictures(passes, readings, single, progress, notes)
+                ]
+            images += made
             progress.images = len(images)
             if progress.is_interrupted:
                 break
@@ -66,6 +74,21 @@ def generate(
         notes=tuple(dict.fromkeys(notes)),
         is_interrupted=progress.is_interrupted,
     )
+
+
+def _pictures(
+    passes: Sequence[Pass],
+    readings: Sequence[Told],
+    part: ImageRequest,
+    progress: _Progress,
+    notes: list[str],
+) -> list[Image]:
+    """The pictures of the images that run together, through all passes."""
+    x: Tensor | None = None
+    for p, reading in zip(passes, readings, strict=True):
+        x = walk(p, reading, part, before=x, progress=progress)
+    assert x is not None
+    return finished(passes[-1], x, notes)
 
 
 def walk(
@@ -154,5 +177,13 @@ def _memory(resolved: ImageRequest) -> Iterator[None]:
             raise
         raise MachineError(
             f"out of memory at {resolved.width} x {resolved.height} pixels, {resolved.batch} "
-            "images: ask for smaller or fewer ones"
+            f"images{_figures()}: ask for smaller or fewer ones"
         ) from error
+
+
+def _figures() -> str:
+    """How much memory there is, where a GPU tells it."""
+    if not torch.cuda.is_available():
+        return ""
+    free, total = (size / 2**30 for size in torch.cuda.mem_get_info())
+    return f" ({free:.1f} of {total:.1f} GiB were free at the end)"

@@ -9,19 +9,56 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from sdcore.errors import MachineError
 from sdcore.models.checkpoint import Checkpoint
 
 
 @torch.inference_mode()
-def decode(checkpoint: Checkpoint, x: Tensor) -> list[Image.Image]:
-    """The 'RGB' pictures of latents x (B, C, h, w); a one-channel autoencoder's are grey."""
-    config = checkpoint.vae.config
+def decode(
+    checkpoint: Checkpoint, x: Tensor, *, notes: list[str] | None = None
+) -> list[Image.Image]:
+    """The 'RGB' pictures of latents x (B, C, h, w); a one-channel autoencoder's are grey.
+
+    An autoencoder that overflows in 16 bits is asked again in 32, one that lacks memory in tiles;
+    either is told in `notes`.
+
+    Raises:
+        MachineError: no numbers in 32 bits either.
+    """
+    config, told = checkpoint.vae.config, [] if notes is None else notes
     # The UNet's latents are (z - shift) * scale of the autoencoder's z.
     z = x / config.scaling_factor + (config.get("shift_factor") or 0.0)
-    pixels = checkpoint.vae.decode(z.to(checkpoint.vae.dtype), return_dict=False)[0]
+    pixels = _decoded(checkpoint, z, told)
+    if not pixels.isfinite().all() and checkpoint.vae.dtype != torch.float32:
+        before = checkpoint.vae.dtype
+        checkpoint.vae.float()
+        pixels = _decoded(checkpoint, z, told)
+        checkpoint.vae.to(before)
+        told.append(f"the autoencoder overflowed in {before}: it was run again in float32")
+    if not pixels.isfinite().all():
+        raise MachineError(
+            f"the picture of '{checkpoint.name}' is not a number anywhere it can be seen: "
+            "the checkpoint or its autoencoder is broken, or the guidance scale is far too high"
+        )
     grey_levels = ((pixels.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
     planes = grey_levels.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).cpu().numpy()
     return [Image.fromarray(np.ascontiguousarray(plane), "RGB") for plane in planes]
+
+
+def _decoded(checkpoint: Checkpoint, z: Tensor, notes: list[str]) -> Tensor:
+    """The autoencoder's pixels (B, 3 or 1, height, width), about -1 .. 1."""
+    vae = checkpoint.vae
+    try:
+        whole: Tensor = vae.decode(z.to(vae.dtype), return_dict=False)[0]
+        return whole
+    except torch.OutOfMemoryError:
+        notes.append("the autoencoder lacked memory: it was run again image by image, in tiles")
+    vae.enable_tiling()
+    try:
+        parts = [vae.decode(one.to(vae.dtype), return_dict=False)[0] for one in z.split(1)]
+    finally:
+        vae.disable_tiling()
+    return torch.cat(parts)
 
 
 @torch.inference_mode()

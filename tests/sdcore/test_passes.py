@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from sdcore import latents
-from sdcore.errors import Interrupted, RequestError, UnknownName
+from sdcore.errors import Interrupted, MachineError, RequestError, UnknownName
 from sdcore.generate import _Progress, generate, walk
 from sdcore.models.checkpoint import Checkpoint
 from sdcore.models.shelf import Shelf
@@ -400,6 +400,70 @@ def test_a_refiner_takes_over_where_its_share_begins(
     changed = _latents(checkpoint, refined, checkpoint=lambda name: other)
     assert steps == [444, 333, 222, 111, 0]  # of 999, 888 ... 0 those below 45 %
     assert not torch.equal(changed, plain)
+
+
+def test_a_batch_that_lacks_memory_is_run_singly(
+    checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forward = checkpoint.unet.forward
+
+    def lacking(x: Tensor, *args: Any, **options: Any) -> Any:
+        if len(x) > 2:
+            raise torch.OutOfMemoryError("too large")
+        return forward(x, *args, **options)
+
+    monkeypatch.setattr(checkpoint.unet, "forward", lacking)
+    request = replace(REQUEST, batch=2)
+    expected = _bytes(generate(checkpoint, request))
+    monkeypatch.setattr("sdcore.generate.runs", lambda resolved, checkpoint: [resolved])
+    result = generate(checkpoint, request)
+    assert _bytes(result) == expected
+    assert result.notes == ("memory lacked for the batch at once: its images were run singly",)
+
+
+def test_an_autoencoder_that_lacks_memory_is_run_in_tiles(
+    checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import copy
+
+    ours = replace(checkpoint, vae=copy.deepcopy(checkpoint.vae))
+    decode, tried = ours.vae.decode, []
+
+    def lacking(z: Tensor, **options: Any) -> Any:
+        tried.append(len(z))
+        if not ours.vae.use_tiling:
+            raise torch.OutOfMemoryError("too large")
+        return decode(z, **options)
+
+    monkeypatch.setattr(ours.vae, "decode", lacking)
+    result = generate(ours, REQUEST)
+    assert tried == [1, 1] and not ours.vae.use_tiling
+    whole = generate(checkpoint, REQUEST).images[0]
+    assert np.abs(np.subtract(result.images[0], whole, dtype=float)).mean() < 4
+    assert result.notes[0].startswith("the autoencoder lacked memory")
+
+
+def test_an_autoencoder_that_overflows_is_run_in_32_bits(
+    checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import copy
+
+    ours = replace(checkpoint, vae=copy.deepcopy(checkpoint.vae).bfloat16())
+    decode = ours.vae.decode
+
+    def overflowing(z: Tensor, **options: Any) -> Any:
+        pixels = decode(z, **options)[0]
+        return (pixels * float("nan") if z.dtype == torch.bfloat16 else pixels,)
+
+    monkeypatch.setattr(ours.vae, "decode", overflowing)
+    result = generate(ours, REQUEST)
+    assert result.notes == (
+        "the autoencoder overflowed in torch.bfloat16: it was run again in float32",
+    )
+    assert ours.vae.dtype == torch.bfloat16
+    monkeypatch.setattr(ours.vae, "decode", lambda z, **o: (decode(z, **o)[0] * float("nan"),))
+    with pytest.raises(MachineError, match="is not a number anywhere"):
+        generate(ours, REQUEST)
 
 
 def test_an_interrupted_run_gives_what_there_is(checkpoint: Checkpoint) -> None:
