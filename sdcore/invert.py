@@ -8,6 +8,7 @@ evaluate the network where the run will not be.
 from __future__ import annotations
 
 from itertools import pairwise
+from math import hypot
 
 import torch
 from torch import Tensor
@@ -46,7 +47,7 @@ def inverted(denoise: Denoiser, x0: Tensor, sigmas: Tensor, *, reverse: Reverse)
 def mixed(found: Tensor, drawn: Tensor, *, randomness: float) -> Tensor:
     """Noise that is `found` at randomness 0 and `drawn` at 1, with the spread of both between."""
     kept = 1 - randomness
-    return (kept * found + randomness * drawn) / (randomness**2 + kept**2) ** 0.5
+    return (kept * found + randomness * drawn) / hypot(randomness, kept)
 
 
 def _undone(

@@ -55,7 +55,7 @@ def _decoded(checkpoint: Checkpoint, z: Tensor, notes: list[str]) -> Tensor:
         notes.append("the autoencoder lacked memory: it was run again image by image, in tiles")
     vae.enable_tiling()
     try:
-        parts = [vae.decode(one.to(vae.dtype), return_dict=False)[0] for one in z.split(1)]
+        parts = [vae.decode(one.to(vae.dtype), return_dict=False)[0] for one in torch.split(z, 1)]
     finally:
         vae.disable_tiling()
     return torch.cat(parts)

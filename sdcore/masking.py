@@ -91,42 +91,65 @@ class Inpainting:
 
 
 def prepare(
-    image: Image.Image, mask: Mask, size: Size, *, resize: Resize = "just resize"
+    image: Image.Image,
+    mask: Mask,
+    size: Size,
+    *,
+    resize: Resize = "just resize",
+    latent: Image.Image | None = None,
 ) -> Inpainting:
     """The picture `image` ('RGB') and its mask at size (width, height), ready for the walk.
 
+    `latent`, 'L' of the picture's size, is where the walk draws, if that is elsewhere than where
+    its result shows: outpainting shows more of it than it draws.
     With `only_masked` the part around the mask is drawn at the full size, whatever `resize` is.
     With "just resize (latent)" `picture` stays as large as it is: its latents are what is resized.
 
     Raises:
         RequestError: a mask of another size than the picture's.
     """
-    if mask.image.size != image.size:
-        raise RequestError(
-            f"a mask of {mask.image.width} x {mask.image.height} pixels on a picture of "
-            f"{image.width} x {image.height}: give a mask of the picture's size"
-        )
+    for given in (mask.image, mask.image if latent is None else latent):
+        _check_size(given, image)
     image = image.convert("RGB")
     white = prepared(mask.image, inverted=mask.inverted, blur=mask.blur, rounded=mask.soft is None)
-    if mask.only_masked:
-        return _part(image, white, mask, size)
-    return _whole(image, white, mask, size, resize)
+    drawn = white if latent is None else latent.convert("L")
+    if not mask.only_masked:
+        ready = _whole(image, white, drawn, size=size, resize=resize)
+    else:
+        found = crop_region(white, mask.padding)
+        if found is None:
+            return _unmasked(image, size)
+        region = expanded(found, aspect=size, within=image.size)
+        ready = _part(image, white, drawn, size=size, region=region)
+    if mask.content == "original" or ready.mask is None:
+        return ready
+    under = drawn if ready.picture is image else ready.mask  # not brought to the size yet
+    return replace(ready, picture=filled(ready.picture, under))
 
 
-def _part(image: Image.Image, white: Image.Image, mask: Mask, size: Size) -> Inpainting:
-    found = crop_region(white, mask.padding)
-    if found is None:
-        plain = resized(image, size)
-        return Inpainting(
-            picture=plain, reference=plain, mask=None, original=image, overlay=None, note=BLANK
+def _check_size(mask: Image.Image, image: Image.Image) -> None:
+    if mask.size != image.size:
+        raise RequestError(
+            f"a mask of {mask.width} x {mask.height} pixels on a picture of {image.width} x "
+            f"{image.height}: give a mask of the picture's size"
         )
-    region = expanded(found, aspect=size, within=image.size)
-    at_size = resized(white.crop(region.box), size, "resize and fill")
-    reference = resized(image.crop(region.box), size, "resize and fill")
+
+
+def _unmasked(image: Image.Image, size: Size) -> Inpainting:
+    plain = resized(image, size)
     return Inpainting(
-        picture=reference if mask.content == "original" else filled(reference, at_size),
-        reference=reference,
-        mask=at_size,
+        picture=plain, reference=plain, mask=None, original=image, overlay=None, note=BLANK
+    )
+
+
+def _part(
+    image: Image.Image, white: Image.Image, drawn: Image.Image, *, size: Size, region: Region
+) -> Inpainting:
+    picture = resized(image.crop(region.box), size, "resize and fill")
+    return Inpainting(
+        picture=picture,
+        reference=picture,
+        mask=resized(drawn.crop(region.box), size, "resize and fill"),
         original=image,
         overlay=white,
         region=region,
@@ -134,17 +157,16 @@ def _part(image: Image.Image, white: Image.Image, mask: Mask, size: Size) -> Inp
 
 
 def _whole(
-    image: Image.Image, white: Image.Image, mask: Mask, size: Size, resize: Resize
+    image: Image.Image, white: Image.Image, drawn: Image.Image, *, size: Size, resize: Resize
 ) -> Inpainting:
-    at_size, original = resized(white, size, resize), resized(image, size, resize)
-    is_latent = resize == "just resize (latent)"
-    reference, under = (image, white) if is_latent else (original, at_size)
+    original = resized(image, size, resize)
+    picture = image if resize == "just resize (latent)" else original
     return Inpainting(
-        picture=reference if mask.content == "original" else filled(reference, under),
-        reference=reference,
-        mask=at_size,
+        picture=picture,
+        reference=picture,
+        mask=resized(drawn, size, resize),
         original=original,
-        overlay=doubled(at_size),
+        overlay=doubled(resized(white, size, resize)),
     )
 
 

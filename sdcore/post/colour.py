@@ -19,13 +19,26 @@ def corrected(picture: Image.Image, reference: Image.Image) -> Image.Image:
     under the picture's luminosity. The pictures may differ in size.
     """
     from skimage.color import lab2rgb, rgb2lab
-    from skimage.exposure import match_histograms
 
     own = np.asarray(picture.convert("RGB"), np.float64) / 255
     wanted = np.asarray(reference.convert("RGB"), np.float64) / 255
-    matched = match_histograms(rgb2lab(own), rgb2lab(wanted), channel_axis=2)
+    matched = histogram_matched(rgb2lab(own), rgb2lab(wanted))
     blended = with_luminosity(lab2rgb(_shown(matched)), own @ LUMA)
     return Image.fromarray(np.rint(blended * 255).clip(0, 255).astype(np.uint8))
+
+
+def histogram_matched(values: Floats, reference: Floats) -> Floats:
+    """Values (..., channels), each channel given the histogram of the reference's (..., channels).
+
+    The one of a rank gets what has the same rank there.
+    """
+    from skimage.exposure import match_histograms
+
+    channels = values.shape[-1]
+    matched: Floats = match_histograms(
+        values.reshape(-1, channels), reference.reshape(-1, channels), channel_axis=1
+    )
+    return matched.reshape(values.shape)
 
 
 def _shown(lab: Floats) -> Floats:

@@ -136,7 +136,8 @@ def _by_cascade(picture: Image.Image) -> list[Face]:
     from skimage.feature import Cascade
 
     scale = min(1.0, MAX_SIDE / max(picture.size))
-    size = tuple(max(1, round(side * scale)) for side in picture.size)
+    width, height = (max(1, round(side * scale)) for side in picture.size)
+    size = (width, height)
     if min(size) < MIN_FACE:
         return []
     grey = np.asarray(picture.convert("L").resize(size, Image.Resampling.BOX))

@@ -15,7 +15,7 @@ PICKLED = (".pth", ".pt", ".ckpt")
 # CodeFormer and others, whose code may not be used commercially.
 NON_COMMERCIAL = (
     "this file needs the library spandrel_extra_arches, whose networks (CodeFormer among them) are "
-    "licensed for non-commercial use only: if that suits you, pip install spandrel_extra_arches"
+    "licensed for non-commercial use only: if that suits you, pip install 'riffapp[noncommercial]'"
 )
 
 

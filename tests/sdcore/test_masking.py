@@ -260,6 +260,20 @@ def test_a_mask_of_another_size_is_refused() -> None:
         prepare(_noise(16, 16), Mask(image=Image.new("L", (8, 8))), (16, 16))
 
 
+def test_the_walk_may_draw_elsewhere_than_where_its_result_shows() -> None:
+    picture = _noise(64, 64)
+    mask = Mask(image=_white((64, 64), (0, 0, 40, 64)), blur=(0.0, 0.0), content="fill")
+    latent = _white((64, 64), (0, 0, 24, 64))
+    ready = prepare(picture, mask, (64, 64), latent=latent)
+    assert ready.mask is not None and ready.mask.tobytes() == latent.tobytes()
+    assert ready.overlay is not None and ready.overlay.tobytes() == mask.image.tobytes()
+    kept = np.asarray(latent) == 0
+    np.testing.assert_array_equal(np.asarray(ready.picture)[kept], np.asarray(picture)[kept])
+    assert (np.asarray(ready.picture)[~kept] != np.asarray(picture)[~kept]).mean() > 0.9
+    with pytest.raises(RequestError, match="mask of 8 x 8"):
+        prepare(picture, mask, (64, 64), latent=Image.new("L", (8, 8)))
+
+
 def test_a_sketch_masks_what_was_painted_and_nothing_else() -> None:
     picture = Image.new("RGB", (40, 40), (10, 20, 30))
     painted = picture.copy()
