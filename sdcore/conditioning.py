@@ -23,6 +23,9 @@ from sdcore.types import Emphasis
 # Micro-conditioning that SDXL's refiner was trained with: how beautiful, how not.
 AESTHETIC, UNAESTHETIC = 6.0, 2.5
 
+# Texts of earlier runs that a checkpoint keeps encoded.
+KEPT = 64
+
 Blocks = tuple[tuple[Span, ...], ...]
 
 
@@ -136,7 +139,7 @@ def encode(
     @cache
     def context(blocks: Blocks, loras: tuple[ActiveLora, ...], is_negative: bool) -> Context:
         wear(checkpoint, loras)
-        return _context(checkpoint, blocks, reading, is_negative=is_negative)
+        return _remembered(checkpoint, blocks, reading, is_negative)
 
     def timeline(part: Scheduled, *, is_negative: bool) -> Timeline:
         segments: tuple[Segment, ...] = part.segments
@@ -152,6 +155,26 @@ def encode(
         positive=tuple(timeline(part, is_negative=False) for part in positive),
         negative=timeline(negative, is_negative=True),
     )
+
+
+def _remembered(
+    checkpoint: Checkpoint, blocks: Blocks, reading: Reading, is_negative: bool
+) -> Context:
+    """The text's context, from an earlier run if its towers are as they were then."""
+    # A weight that was changed in place, by training or by a LoRA, has another version.
+    towers = tuple(
+        (id(tower.encoder), sum(weight._version for weight in tower.encoder.parameters()))
+        for tower in checkpoint.towers
+    )
+    known = tuple((name, id(rows)) for name, rows in checkpoint.embeddings.items())
+    key = (checkpoint.family, towers, known, checkpoint.device, blocks, reading, is_negative)
+    found: Context | None = checkpoint.contexts.pop(key, None)
+    if found is None:
+        found = _context(checkpoint, blocks, reading, is_negative=is_negative)
+    checkpoint.contexts[key] = found
+    while len(checkpoint.contexts) > KEPT:
+        checkpoint.contexts.popitem(last=False)
+    return found
 
 
 def count(checkpoint: Checkpoint, blocks: Blocks) -> tuple[int, int]:

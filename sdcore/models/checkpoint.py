@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from threading import RLock
@@ -81,6 +82,8 @@ class Checkpoint:
     vae_sha256: str = ""
     # Where the networks compute, if they do not stay there; None is where the UNet is.
     computes_on: torch.device | None = None
+    # Prompts that were encoded, the last one used at the end; `sdcore.conditioning` keeps it.
+    contexts: OrderedDict[Any, Any] = field(default_factory=OrderedDict, repr=False)
     # Held during a run: padding modes are set on the networks themselves.
     lock: RLock = field(default_factory=RLock, repr=False)
 

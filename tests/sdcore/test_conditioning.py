@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from sdcore.conditioning import (
+    KEPT,
     Conditioning,
     Reading,
     count,
@@ -207,3 +211,38 @@ def test_a_text_that_comes_again_is_encoded_once(checkpoint: Checkpoint) -> None
     first, second, third = (conditioning.at(k).positive[0][1] for k in range(3))
     assert first is third and first is not second
     assert conditioning.at(9).positive[0][1] is third
+
+
+def test_a_text_is_encoded_once_until_the_encoder_changes(
+    checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import copy
+
+    tower = replace(checkpoint.towers[0], encoder=copy.deepcopy(checkpoint.towers[0].encoder))
+    ours = replace(checkpoint, towers=(tower,), contexts=OrderedDict())
+    runs: list[int] = []
+    tower.encoder.register_forward_pre_hook(lambda module, args: runs.append(1))
+
+    def read(text: str, **reading: Any) -> Tensor:
+        parts = schedule(parse(text), steps=4)
+        nothing = schedule(parse(""), steps=4)[0]
+        found = encode(ours, parts, nothing, reading=Reading(**reading))
+        return found.positive[0].contexts[0].tokens
+
+    first = read("house")
+    assert len(runs) == 2 and torch.equal(read("house"), first) and len(runs) == 2
+    read("saw bass")
+    assert len(runs) == 3
+    read("house", clip_skip=2)
+    assert len(runs) == 5
+    with torch.inference_mode():
+        next(iter(tower.encoder.parameters())).mul_(2)
+    assert not torch.equal(read("house"), first) and len(runs) == 7
+
+
+def test_only_so_many_texts_are_kept(checkpoint: Checkpoint) -> None:
+    ours = replace(checkpoint, contexts=OrderedDict())
+    nothing = schedule(parse(""), steps=4)[0]
+    for i in range(KEPT + 9):
+        encode(ours, schedule(parse(f"house {i}"), steps=4), nothing, reading=Reading())
+    assert len(ours.contexts) == KEPT
