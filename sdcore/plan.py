@@ -168,7 +168,7 @@ def _first(resolved: ImageRequest, checkpoint: Checkpoint, shelf: Shelf) -> Pass
     if start is not None:
         sigmas = tail(draw, resolved.steps, start.strength, exact=start.exact_steps)
         if mask is not None:
-            inpainting = prepare(start.image, mask, size, resize=start.resize)
+            inpainting = prepare(start.image, mask, size, resize=start.resize, latent=mask.latent)
             start = replace(start, image=inpainting.picture)
         elif start.resize != "just resize (latent)":
             start = replace(start, image=resized(start.image, size, start.resize))

@@ -110,6 +110,8 @@ class Mask:
 
     # Of the size of the Start's picture.
     image: Image
+    # As large: where the walk draws, if that is elsewhere than where the result shows; white.
+    latent: Image | None = None
     inverted: bool = False
     # Gaussian, sigma in pixels, along x and y.
     blur: tuple[float, float] = (4.0, 4.0)
