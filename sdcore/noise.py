@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sdcore.types import Compat, NoiseSource
+from sdcore.types import Compat, ImageRequest, NoiseSource
 
 Shape = tuple[int, ...]
 
@@ -134,6 +134,29 @@ class ImageNoise:
             self._start = torch.stack(starts)
         self._delta = eta_noise_delta
         self._is_first = True
+
+    @classmethod
+    def of(
+        cls,
+        request: ImageRequest,
+        shape: Sequence[int],
+        seed_shape: tuple[int, int] | None,
+        *,
+        device: torch.device,
+    ) -> ImageNoise:
+        """The noise that a resolved request asks for, at one of its passes' shapes."""
+        variation = request.variation
+        return cls(
+            request.seeds,
+            shape,
+            device=device,
+            source=request.noise,
+            subseeds=request.subseeds,
+            subseed_strength=0.0 if variation is None else variation.strength,
+            resize_from=seed_shape,
+            eta_noise_delta=request.eta_noise_delta,
+            compat=request.compat,
+        )
 
     def __call__(self) -> Tensor:
         """(B, C, h, w) float32 on the device."""

@@ -7,6 +7,8 @@ from torch import Tensor
 
 from sdcore import latents
 from sdcore.enlarge import LATENT_UPSCALERS, enlarged, interpolated
+from sdcore.invert import inverted, mixed
+from sdcore.painting import Told, inverse
 from sdcore.plan import Pass
 
 
@@ -35,12 +37,21 @@ def known(p: Pass, before: Tensor | None, noise: Tensor) -> Tensor | None:
     return x
 
 
-def kept(p: Pass, x0: Tensor, x: Tensor) -> Tensor:
+def kept(p: Pass, x0: Tensor | None, x: Tensor) -> Tensor:
     """The latents x that a pass made, with what is known where the mask held it."""
     mask = p.latent_mask
-    if p.mask is None or mask is None or p.mask.soft is not None:
+    if x0 is None or p.mask is None or mask is None or p.mask.soft is not None:
         return x
     return torch.lerp(x0, x, mask)
+
+
+def first(p: Pass, reading: Told, x0: Tensor | None, noise: Tensor) -> Tensor:
+    """x at sigmas[0], (B, C, h, w); x0 is what is known, noise what was drawn, (B, C, h, w)."""
+    if p.inverse is None or p.start is None or p.start.alternative is None or x0 is None:
+        return noised(p, x0, noise)
+    wish = p.start.alternative
+    found = inverted(inverse(p, reading, x0), x0, p.sigmas, reverse=wish.reverse)
+    return mixed(found, noise, randomness=wish.randomness) * float(p.sigmas[0])
 
 
 def noised(p: Pass, x0: Tensor | None, noise: Tensor) -> Tensor:

@@ -13,11 +13,12 @@ from torch import Tensor
 
 from sdcore import latents
 from sdcore.errors import Interrupted, MachineError, RequestError, UnknownName
-from sdcore.generate import _Progress, generate, walk
+from sdcore.generate import generate, walk
 from sdcore.models.checkpoint import Checkpoint
 from sdcore.models.shelf import Shelf
 from sdcore.painting import told
 from sdcore.plan import plan
+from sdcore.running import Run
 from sdcore.samplers import SAMPLERS
 from sdcore.types import (
     Alternative,
@@ -60,11 +61,11 @@ def _bytes(result: ImageResult) -> list[bytes]:
 def _latents(ours: Checkpoint, request: ImageRequest, **shelf: Any) -> Tensor:
     """Of the last pass, before the autoencoder."""
     resolved, passes = plan(request, ours, shelf=Shelf(**shelf))
-    progress = _Progress(ignore, resolved, passes)
+    run = Run(ignore, resolved, passes)
     x: Tensor | None = None
     with wardrobe(passes) as hung:
         for p in passes:
-            x = walk(p, told(p, hung), resolved, before=x, progress=progress)
+            x = walk(p, told(p, hung), resolved, before=x, run=run)
     assert x is not None
     return x
 
