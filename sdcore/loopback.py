@@ -1,4 +1,4 @@
-"""Loopback: how strongly each round of img2img on its own result changes the picture."""
+"""Loopback: img2img on its own result, round after round, each as strong as a curve says."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from math import cos, isfinite, pi, sin
 from PIL.Image import Image
 
 from sdcore.errors import RequestError, lookup
-from sdcore.types import ImageRequest
+from sdcore.generate import generate
+from sdcore.models.checkpoint import Checkpoint
+from sdcore.models.shelf import NOTHING, Shelf
+from sdcore.types import ImageRequest, ImageResult, OnStep, ignore
 
 MAX_LOOPS = 32
 # Progress 0 .. 1 -> share of the way from the first strength to the last.
@@ -54,3 +57,39 @@ def following(request: ImageRequest, picture: Image, *, strength: float) -> Imag
         start=replace(request.start, image=picture, strength=strength),
         mask=None if request.mask is None else replace(request.mask, content="original"),
     )
+
+
+def looped(
+    checkpoint: Checkpoint,
+    request: ImageRequest,
+    *,
+    loops: int = 4,
+    last: float | None = None,
+    curve: str = "Linear",
+    on_step: OnStep = ignore,
+    shelf: Shelf = NOTHING,
+) -> tuple[ImageResult, ...]:
+    """One result per loop, each begun from the one before; an interrupted one is the last.
+
+    Args:
+        request: with a start, whose strength is the first loop's; of one image.
+        loops: 1 .. 32.
+        last: the strength of the last loop; None is that of the first.
+        curve: how strengths go from the first to the last, a name of CURVES.
+    Raises:
+        RequestError: no picture, more than one image, loops or strengths out of range.
+    """
+    if request.start is None:
+        raise RequestError("a loopback needs a picture to begin from: give the request a start")
+    if request.batch != 1:
+        raise RequestError(f"a loopback makes one picture at a time: {request.batch} were asked")
+    first = request.start.strength
+    results: list[ImageResult] = []
+    for strength in strengths(loops, first, first if last is None else last, curve=curve):
+        if results:
+            (picture,) = results[-1].images
+            request = following(results[-1].request, picture, strength=strength)
+        results.append(generate(checkpoint, request, on_step=on_step, shelf=shelf))
+        if results[-1].is_interrupted:
+            break
+    return tuple(results)

@@ -3,11 +3,14 @@ from __future__ import annotations
 from dataclasses import replace
 from math import sqrt
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from sdcore.errors import RequestError, UnknownName
-from sdcore.loopback import following, strengths
+from sdcore.generate import generate
+from sdcore.loopback import following, looped, strengths
+from sdcore.models.checkpoint import Checkpoint
 from sdcore.types import ImageRequest, Mask, Start
 
 
@@ -71,3 +74,35 @@ def test_without_a_mask_the_next_loop_has_none() -> None:
 def test_a_loopback_without_a_picture_is_refused() -> None:
     with pytest.raises(RequestError, match="give the request a start"):
         following(replace(ImageRequest(prompt="a"), seed=1), Image.new("RGB", (8, 8)), strength=0.5)
+
+
+NOISY = Image.fromarray(np.random.default_rng(0).integers(0, 256, (32, 64, 3), dtype=np.uint8))
+LOOP = ImageRequest(
+    prompt="house", width=64, height=32, steps=3, seed=5, start=Start(image=NOISY, strength=0.8)
+)
+
+
+def test_each_loop_begins_from_the_one_before(checkpoint: Checkpoint) -> None:
+    mask = Mask(image=Image.new("L", (64, 32), 255), content="latent noise")
+    results = looped(checkpoint, replace(LOOP, mask=mask), loops=3, last=0.4)
+    requests = [result.request for result in results]
+    assert [request.seed for request in requests] == [5, 6, 7]
+    assert [r.start.strength for r in requests if r.start] == pytest.approx([0.8, 0.6, 0.4])
+    assert [r.mask.content for r in requests if r.mask] == ["latent noise", *["original"] * 2]
+    again = generate(checkpoint, requests[2])
+    assert again.images[0].tobytes() == results[2].images[0].tobytes()
+    assert requests[2].start is not None and requests[2].start.image is results[1].images[0]
+
+
+@pytest.mark.parametrize(
+    ("request_", "sentence"),
+    [
+        (replace(LOOP, start=None), "a loopback needs a picture"),
+        (replace(LOOP, batch=2), "a loopback makes one picture at a time: 2 were asked"),
+    ],
+)
+def test_what_cannot_be_looped_is_refused(
+    checkpoint: Checkpoint, request_: ImageRequest, sentence: str
+) -> None:
+    with pytest.raises(RequestError, match=sentence):
+        looped(checkpoint, request_)
