@@ -63,7 +63,7 @@ def test_the_parameters_text_reads_as_picture_tools_write_it() -> None:
         "house drums\n"
         "Negative prompt: lead, pads\n"
         "Steps: 16, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 4.5, Seed: 0, "
-        "Size: 512x128, Model hash: ababababab, Model: loops, Tiling: x, "
+        "Size: 512x128, Model hash: ababababab, Model: loops, RNG: CPU, Tiling: x, "
         "BPM: 124, Bars: 4, Meter: 4/4, "
         "Quality: best, Rate: 48000, Bit depth: 24, Device: cpu, Threads: 2, "
         "Version: riffapp 0.1.0"

@@ -40,9 +40,9 @@ def test_the_text_is_in_the_field_s_form() -> None:
     assert write(_result(), image=1, extra={"Tempo": "124 bpm", "Key": "A, minor"}) == (
         "house drums, (saw bass:1.3)\n"
         "Negative prompt: noise\n"
-        "Steps: 16, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 4.5, Seed: 8, "
-        "Size: 256x128, Model hash: 0123456789, Model: loops, Tiling: x, Window: 128x64, "
-        'Tempo: 124 bpm, Key: "A, minor"'
+        "Steps: 16, Sampler: DPM++ 2M, Schedule type: Automatic, CFG scale: 4.5, Seed: 8, "
+        "Size: 256x128, Model hash: 0123456789, Model: loops, RNG: CPU, Tiling: x, "
+        'Window: 128x64, Tempo: 124 bpm, Key: "A, minor"'
     )
 
 
@@ -103,6 +103,8 @@ def test_a_text_of_another_program_is_read() -> None:
         sampler="Euler a",
         schedule="Automatic",
         tiling="xy",
+        noise="NV",  # a GPU's, unless the text says another
+        compat="a1111",
     )
     assert back.extra == {"Lora hashes": "x: 1, y: 2", "Version": "v1.10.1"}
 
