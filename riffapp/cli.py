@@ -15,7 +15,7 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from riffapp import __version__, settings, terminal
+from riffapp import __version__, cli_image, settings, terminal
 from riffapp.errors import USER, UsageError, blame
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_ui,
     ):
         add(commands)
+    cli_image.add(commands)
     return parser
 
 
@@ -228,7 +229,11 @@ def _audio_to_image(args: argparse.Namespace) -> int:
 
 
 def _add_info(commands: Any) -> None:
-    p = commands.add_parser("info", help="what a file or a checkpoint says of itself")
+    p = commands.add_parser(
+        "info",
+        help="what a file or a checkpoint says of itself",
+        epilog="example: riffapp info loop.wav",
+    )
     p.add_argument("file", help="PNG or sound file; or a checkpoint: its words, bars and licence")
     _add_json(p)
     p.set_defaults(run=_info)

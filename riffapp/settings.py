@@ -5,6 +5,7 @@
 | RIFFAPP_CHECKPOINT   | checkpoint that makes loops (name, folder or hub id)              |
 | RIFFAPP_DEVICE       | cpu, cuda, mps or auto                                            |
 | RIFFAPP_THREADS      | CPU threads for the networks and the sound                        |
+| RIFFAPP_MODELS_DIR   | folders of models, as A1111's or ComfyUI's, parted as in PATH     |
 | NO_COLOR             | no colour and no progress bar                                     |
 
 A flag on the command line goes before the environment.
@@ -15,6 +16,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from riffapp.errors import UsageError
 
@@ -29,6 +31,7 @@ class Settings:
     device: str = "auto"
     threads: int | None = None
     plain: bool = False
+    models_dirs: tuple[Path, ...] = ()
 
 
 def load(environment: Mapping[str, str] | None = None) -> Settings:
@@ -45,6 +48,9 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         device=device,
         threads=_threads(env.get("RIFFAPP_THREADS")),
         plain=bool(env.get("NO_COLOR")),
+        models_dirs=tuple(
+            Path(one) for one in env.get("RIFFAPP_MODELS_DIR", "").split(os.pathsep) if one
+        ),
     )
 
 

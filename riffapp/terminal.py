@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from riffapp.studio.files import Saved
     from riffapp.studio.text_to_audio import OnProgress
     from riffapp.studio.types import LoopRequest, LoopResult
+    from sdcore.types import Step
 
     Made = Sequence[tuple[LoopResult, Saved]]
 
@@ -73,6 +74,17 @@ def loops_document(
         "warnings": list(notes),
         "load_s": round(load_s, 3),
     }
+
+
+def steps(on_progress: OnProgress) -> Callable[[Step], None]:
+    """What the picture core reports, as a bar takes it."""
+    from riffapp.studio.text_to_audio import Progress
+
+    def on_step(step: Step) -> None:
+        done = step.run * step.steps + step.index + 1
+        on_progress(Progress(done=done, total=max(step.runs * step.steps, done)))
+
+    return on_step
 
 
 class Bar:

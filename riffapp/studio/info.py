@@ -9,6 +9,7 @@ from typing import Any
 from riffapp.errors import UsageError
 from riffapp.studio import checkpoints, files, record
 
+_OTHER_PICTURES = (".jpg", ".jpeg", ".webp", ".gif")
 _SOUND_LIKE = "a PNG, a sound file, or a checkpoint"
 
 
@@ -19,7 +20,9 @@ def facts(what: str) -> dict[str, Any]:
     """
     path = Path(what)
     if path.is_file():
-        return _picture(path) if files.is_picture(path) else _sound(path)
+        if files.is_picture(path):
+            return _picture(path)
+        return _painted(path) if path.suffix.lower() in _OTHER_PICTURES else _sound(path)
     try:
         return _checkpoint(what)
     except UsageError as error:
@@ -53,7 +56,30 @@ def _picture(path: Path) -> dict[str, Any]:
         "tempo": None if picture.tempo is None else asdict(picture.tempo),
         "spectrogram": None if picture.params is None else picture.params.to_json(),
     }
+    if record.read(picture.texts) is None:
+        said |= _parameters(path)
+        return said if said["parameters"] is not None else said | {"settings": None}
     return said | _settings(path, picture.texts)
+
+
+def _painted(path: Path) -> dict[str, Any]:
+    """Of a picture that is no PNG, and therefore no sound."""
+    from riffapp.studio import images
+
+    picture = images.open_picture(path)
+    size = f"{picture.width} x {picture.height}"
+    return {"file": str(path), "kind": "picture", "size": size} | _parameters(path)
+
+
+def _parameters(path: Path) -> dict[str, Any]:
+    """What the image tools write, ours and others'."""
+    from sdcore import infotext, picture_files
+
+    text = picture_files.read(path)
+    if text is None:
+        return {"parameters": None}
+    again = f"riffapp txt2img --from {path} -o again.png"
+    return {"parameters": text, "notes": list(infotext.read(text).notes), "again": again}
 
 
 def _sound(path: Path) -> dict[str, Any]:
