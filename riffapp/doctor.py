@@ -27,6 +27,7 @@ BASE = (
     "huggingface-hub",
     "numpy",
     "scipy",
+    "scikit-image",
     "pillow",
     "tokenizers",
     "tqdm",

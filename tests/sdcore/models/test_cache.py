@@ -146,6 +146,7 @@ def test_medium_has_one_network_at_a_time(
     checkpoint: Checkpoint, moves: list[tuple[nn.Module, str]]
 ) -> None:
     there, most = set(), 0
+    checkpoint.contexts.clear()  # so that the words are read anew
     with offloaded(checkpoint, memory="medium", device=torch.device("cuda")):
         assert {device for _, device in moves} == {"cpu"}
         moves.clear()
