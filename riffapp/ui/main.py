@@ -6,11 +6,20 @@ from pathlib import Path
 
 import streamlit as st
 
-from riffapp.ui.pages import loop
+from riffapp.ui.pages import images, loop
 
 HERE = Path(__file__).parent
 
 # A file of our own: Streamlit's named icons for a tab are fetched from the net.
 st.set_page_config(page_title="riffapp", page_icon=HERE / "icon.svg", layout="wide")
 st.html(HERE / "look.css")
-st.navigation([st.Page(loop.page, title="Loop", default=True)], position="top").run()
+st.navigation(
+    [
+        st.Page(loop.page, title="Loop", default=True),
+        st.Page(images.txt2img, title="txt2img"),
+        st.Page(images.img2img, title="img2img"),
+        st.Page(images.extras, title="Extras"),
+        st.Page(images.info, title="Info"),
+    ],
+    position="top",
+).run()
