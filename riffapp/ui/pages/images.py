@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 POLL_S = 0.3
 PICTURES = ["png", "jpg", "jpeg", "webp"]
 _PLAIN = "The embedded model paints spectrograms of loops: name a checkpoint for other pictures."
-    "Embedded is a model of loops: it paints spectrograms. Name a checkpoint for other pictures."
-)
 
 
 def txt2img() -> None:
