@@ -27,20 +27,22 @@ def network(checkpoint: Checkpoint, *, shown: Tensor | None = None) -> Network:
     that edits is `shown` the picture, (1 or B, channels, h, w), in channels after those of x.
     """
 
+    dtype = checkpoint.dtype  # to find it out takes a walk over all weights
+
     def x0(x: Tensor, sigma: Tensor, context: Context) -> Tensor:
         s = sigma.view(-1, 1, 1, 1)
         scale = (s**2 + 1).rsqrt()
         t = checkpoint.levels.t(sigma).float().to(x.device)
         added = None
         if context.pooled is not None:
-            added = {"text_embeds": context.pooled.to(checkpoint.dtype), "time_ids": context.sizes}
+            added = {"text_embeds": context.pooled.to(dtype), "time_ids": context.sizes}
         seen = x * scale
         if shown is not None:
             seen = torch.cat([seen, shown.repeat(len(x) // len(shown), 1, 1, 1)], dim=1)
         predicted: Tensor = checkpoint.unet(
-            seen.to(checkpoint.dtype),
+            seen.to(dtype),
             t,
-            encoder_hidden_states=context.tokens.to(checkpoint.dtype),
+            encoder_hidden_states=context.tokens.to(dtype),
             added_cond_kwargs=added,
             return_dict=False,
         )[0].to(x.dtype)
