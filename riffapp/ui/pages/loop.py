@@ -52,24 +52,25 @@ def page() -> None:
         say.error(str(error))
         return
     wish.begin(found, sound)
+    # Asked once: work that ends while this run draws would leave a button that stays grey.
+    busy = _busy()
     with st.container(key="bench"):
         left, right = st.columns([5, 7], gap="large")
     with left:
-        _controls(found, sound)
+        _controls(found, sound, busy=busy)
         more = st.container()
     with right, st.container(key="results"):
         news = st.container()
         _results(sound)
     with more:  # late, for its names of samplers bring the whole core along
         wish.advanced(found, sound)
-    if _busy():
+    if busy:
         _watch(_works()[0], news)
 
 
-def _controls(found: Settings, sound: Sound) -> None:
+def _controls(found: Settings, sound: Sound, *, busy: bool) -> None:
     wish.prompt_box(sound)
     wish.music()
-    busy = _busy()
     st.button(
         "Making it …" if busy else "Make a loop",
         key="make",

@@ -17,7 +17,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from audio.types import Tempo
+from riffapp.studio.checkpoints import Sound
 from riffapp.studio.types import LoopResult
+from riffapp.ui.pages import loop
 from riffapp.ui.server import MAIN
 
 Page = Callable[..., AppTest]
@@ -298,6 +300,22 @@ def test_a_checkpoint_with_a_missing_file_is_said_when_a_loop_is_asked_for(
     at = make(page(broken))
     (said,) = refusals(at)
     assert "unet" in said and said.endswith(".")
+    assert at.button(key="make").disabled is False
+
+
+def test_work_that_ends_while_the_page_is_drawn_leaves_no_grey_button(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = loop._results
+
+    def late(sound: Sound) -> None:
+        for work in loop._works():
+            work.wait()
+        drawn(sound)
+
+    monkeypatch.setattr(loop, "_results", late)
+    at = make(page())
+    assert len(takes(at)) == 1
     assert at.button(key="make").disabled is False
 
 
