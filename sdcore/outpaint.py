@@ -114,6 +114,11 @@ def poor_mans(
         RequestError: an argument out of range.
     """
     _check(pixels, blur, directions)
+    if pixels >= min(tile):
+        raise RequestError(
+            f"outpainting by {pixels} pixels in tiles of {tile[0]} x {tile[1]}, which would see "
+            "nothing of the picture: give fewer pixels, or a larger width and height"
+        )
     left, right, width = _grown(picture.width, pixels, "left" in directions, "right" in directions)
     up, down, height = _grown(picture.height, pixels, "up" in directions, "down" in directions)
     canvas = Image.new("RGB", (width, height))

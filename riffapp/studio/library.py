@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,28 +17,37 @@ from riffapp.studio import checkpoints
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from sdcore.models.cache import Cache
+    from sdcore.models.cache import Cache, Memory
     from sdcore.models.checkpoint import Checkpoint
     from sdcore.models.folders import FileKind, Folders
     from sdcore.models.shelf import Shelf
 
 # Bytes of weights that stay loaded.
 BUDGET = 16 * 2**30
+# The name by which the tiny autoencoder is asked for, and the channels of its latents.
+TAESD = "TAESD"
+_TAESD_CHANNELS = 4
+_MEMORY: tuple[Memory, ...] = ("normal", "medium", "low")
 
 
 class Library:
     """Models by name. Files are read when they are first asked for."""
 
-    def __init__(self, roots: Sequence[Path] = (), *, device: str = "auto") -> None:
+    def __init__(
+        self, roots: Sequence[Path] = (), *, device: str = "auto", memory: Memory = "normal"
+    ) -> None:
         """A library over folders of models.
 
         Args:
             roots: folders of models, as A1111's "models" or ComfyUI's, the first one first.
-            device: where checkpoints go: cpu, cuda, mps or auto.
+            device: where checkpoints compute: cpu, cuda, mps or auto.
+            memory: how much of one is on the device at a time: "normal" all of it, "medium" one
+            network, "low" one layer.
 
         Raises:
-            UsageError: a root that is no folder.
+            UsageError: a root that is no folder. UnknownName: no such memory mode.
         """
+        from sdcore.errors import lookup
         from sdcore.models.cache import Cache
         from sdcore.models.folders import Folders
         from sdcore.models.load import load
@@ -48,7 +57,9 @@ class Library:
                 raise UsageError(f"{root} is no folder: give one that holds models")
         self.folders: Folders = Folders(roots=tuple(roots))
         self.device = device
-        self._cache: Cache = Cache(BUDGET, load=lambda ref: load(ref, device=device))
+        self.memory: Memory = lookup({name: name for name in _MEMORY}, memory, "memory mode")
+        home = device if memory == "normal" else "cpu"
+        self._cache: Cache = Cache(BUDGET, load=lambda ref: load(ref, device=home))
         # A loaded checkpoint by its path and VAE, and the same with VAE and embeddings on.
         self._dressed: dict[tuple[Path, Path | None], tuple[Checkpoint, Checkpoint]] = {}
 
@@ -57,23 +68,59 @@ class Library:
         in the roots; with the VAE beside it or the one named, and the embeddings of the roots.
 
         Raises:
-            UsageError: no such checkpoint. UnknownName: no such VAE.
+            UsageError: no such checkpoint, or no TAESD for it. UnknownName: no such VAE.
         """
         from sdcore.models.folders import Found, own_vae
+        from sdcore.models.preview import with_preview
         from sdcore.models.vae import with_vae
 
-        path = self._path(name)
+        path = self.path(name)
         loaded = self._cache.get(path)
         other = own_vae(Found(name=path.stem, path=path, kind="checkpoint"))
-        if vae is not None:
+        if vae is not None and vae != TAESD:
             other = self._file("VAE", vae)
         before, found = self._dressed.get((path, other), (None, None))
         if found is None or before is not loaded:  # or its file has changed
             found = replace(loaded, embeddings=self._embeddings(loaded))
+            if (tiny := self._tiny(loaded)) is not None:
+                found = with_preview(found, tiny)
             if other is not None:
                 found = with_vae(found, other)
             self._dressed[path, other] = (loaded, found)
-        return found
+        return found if vae != TAESD else self._decoded_by_taesd(found)
+
+    def _tiny(self, checkpoint: Checkpoint) -> Path | None:
+        """The file of the tiny autoencoder for a checkpoint's family, where a root has it."""
+        name = "taesd_decoder" if checkpoint.family in ("sd1", "sd2") else "taesdxl_decoder"
+        there = [f.path for f in self.folders.all("preview") if f.name.casefold() == name]
+        return there[0] if there and checkpoint.latent_channels == _TAESD_CHANNELS else None
+
+    def _decoded_by_taesd(self, checkpoint: Checkpoint) -> Checkpoint:
+        """The checkpoint with the tiny autoencoder in the place of its own."""
+        from sdcore.models.files import sha256
+
+        path = self._tiny(checkpoint)
+        if path is None:
+            raise UsageError(
+                f"no {TAESD} for the checkpoint '{checkpoint.name}': put taesd_decoder.safetensors "
+                "(taesdxl_decoder for SDXL) into the folder VAE-approx of a folder of models"
+            )
+        hashed = sha256([path])
+        return replace(checkpoint, vae=checkpoint.preview, vae_name=TAESD, vae_sha256=hashed)
+
+    @contextmanager
+    def computing(self, checkpoint: Checkpoint) -> Iterator[Checkpoint]:
+        """While it is open, the checkpoint computes on the library's device, with as much of it
+        there as the memory mode says."""
+        if self.memory == "normal":
+            yield checkpoint
+            return
+        from sdcore.models.cache import offloaded
+        from sdcore.models.load import pick_device
+
+        where = pick_device(self.device)
+        with checkpoint.lock, offloaded(checkpoint, memory=self.memory, device=where) as ready:
+            yield ready
 
     def _embeddings(self, checkpoint: Checkpoint) -> dict[str, tuple[Tensor | None, ...]]:
         """Those of the roots that are for a checkpoint's family; the others are passed over."""
@@ -116,8 +163,12 @@ class Library:
 
         return Shelf(checkpoint=self.checkpoint, lora=lora, upscaler=upscaler, restorer=restorer)
 
-    def _path(self, name: str) -> Path:
-        """Where a checkpoint lies."""
+    def path(self, name: str) -> Path:
+        """Where a checkpoint lies; a hub id is fetched.
+
+        Raises:
+            UsageError, UnknownName: no such checkpoint.
+        """
         given = Path(name).expanduser()
         if given.is_file():
             return given

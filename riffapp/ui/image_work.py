@@ -15,17 +15,22 @@ from riffapp.studio.library import Library
 from riffapp.ui.work import sentence_for
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from sdcore.types import Step
 
 Made = tuple[list[Drawn], tuple[str, ...]]
 Report = Callable[["Step"], None]
+Show = Callable[["Image"], None]
 
 
 class Job:
     """One press of a button. The worker writes, pages read."""
 
-    def __init__(self, make: Callable[[Report], Made]) -> None:
+    def __init__(self, make: Callable[[Report, Show], Made]) -> None:
         self.drawn: list[Drawn] = []
+        # What forms, as it looks by now.
+        self.preview: Image | None = None
         self.notes: tuple[str, ...] = ()
         self.error: str | None = None
         self.share = 0.0
@@ -48,11 +53,14 @@ class Job:
     def run(self) -> None:
         """The worker's turn; no error leaves it."""
         try:
-            self.drawn, self.notes = self._make(self._advance)
+            self.drawn, self.notes = self._make(self._advance, self._show)
         except Exception as error:  # the thread must outlive any picture
             self.error = sentence_for(error)
         finally:
             self._finished.set()
+
+    def _show(self, picture: Image) -> None:
+        self.preview = picture
 
     def _advance(self, step: Step) -> None:
         from sdcore.errors import Interrupted
@@ -69,7 +77,7 @@ class ImageWorker:
         self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
         threading.Thread(target=self._serve, name="pictures", daemon=True).start()
 
-    def submit(self, make: Callable[[Report], Made]) -> Job:
+    def submit(self, make: Callable[[Report, Show], Made]) -> Job:
         """Queue what makes pictures."""
         job = Job(make)
         self._jobs.put(job)

@@ -195,5 +195,5 @@ def test_a_side_that_is_none_is_refused() -> None:
         mk2(_noise(64, 64), "inside", tile=(64, 64))  # type: ignore[arg-type]
     with pytest.raises(RequestError, match="to no side"):
         poor_mans(_noise(64, 64), tile=(64, 64), pixels=8, directions=())
-    with pytest.raises(RequestError, match="overlap by 64 pixels"):
+    with pytest.raises(RequestError, match="in tiles of 64 x 64"):
         poor_mans(_noise(64, 64), tile=(64, 64), pixels=64)

@@ -12,7 +12,7 @@ from riffapp import settings
 from riffapp.studio import images
 from riffapp.studio.images import Drawn, ImageWish
 from riffapp.ui import say
-from riffapp.ui.image_work import Job, Made, Report, image_worker, library_of
+from riffapp.ui.image_work import Job, Made, Report, Show, image_worker, library_of
 from riffapp.ui.work import sentence_for
 
 if TYPE_CHECKING:
@@ -231,13 +231,13 @@ def _start(key: str, told: dict[str, Any], request: Any) -> None:
         st.session_state[f"{key}_refusal"] = sentence_for(error)
         return
 
-    def make(report: Report) -> Made:
-        return images.make(found, wish, on_step=report)
+    def make(report: Report, show: Show) -> Made:
+        return images.make(found, wish, on_step=report, on_picture=show)
 
     st.session_state[f"{key}_job"] = image_worker().submit(make)
 
 
-def _enhanced(report: Report, *, picture: bytes, wish: dict[str, Any]) -> Made:
+def _enhanced(report: Report, show: Show, *, picture: bytes, wish: dict[str, Any]) -> Made:
     from sdcore.types import ImageRequest
 
     done, notes = images.upscale(library_of(settings.load()), _opened(picture), **wish)
@@ -279,6 +279,8 @@ def _watch(key: str) -> None:
     if job.finished:
         st.rerun()
     st.progress(min(job.share, 1.0), "Drawing …")
+    if job.preview is not None:
+        st.image(job.preview, width=256, caption="as it looks by now")
     st.button("Interrupt", key=f"{key}_stop", on_click=job.stop)
 
 

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from riffapp.studio.images import Drawn
 from riffapp.ui.image_work import ImageWorker, Job
 from riffapp.ui.pages import images
+from sdcore.types import ignore
 
 
 def _png(size: tuple[int, int] = (64, 64)) -> bytes:
@@ -106,17 +107,17 @@ def test_the_other_rooms_open(room: str) -> None:
 
 
 def test_extras_enlarge_and_keep_the_text() -> None:
-    drawn, _ = images._enhanced(lambda step: None, picture=_png(), wish={"to": 2.0})
+    drawn, _ = images._enhanced(ignore, ignore, picture=_png(), wish={"to": 2.0})
     assert drawn[0].picture.size == (128, 128)
 
 
 def test_a_defect_does_not_end_the_worker() -> None:
     worker = ImageWorker()
 
-    def fail(report: Any) -> Any:
+    def fail(report: Any, show: Any) -> Any:
         raise RuntimeError("a defect")
 
-    first, second = worker.submit(fail), worker.submit(lambda report: ([], ("done",)))
+    first, second = worker.submit(fail), worker.submit(lambda report, show: ([], ("done",)))
     second.wait(10)
     assert first.error is not None and second.notes == ("done",)
 
@@ -125,9 +126,10 @@ def test_a_job_that_is_stopped_interrupts_at_its_next_step() -> None:
     from sdcore.errors import Interrupted
     from sdcore.types import Step
 
-    def make(report: Any) -> Any:
+    def make(report: Any, show: Any) -> Any:
         import torch
 
+        show(Image.new("RGB", (8, 8)))
         report(Step(index=0, steps=2, sigma=1.0, x0=torch.zeros(1)))
         job.stop()
         with pytest.raises(Interrupted):
@@ -137,3 +139,4 @@ def test_a_job_that_is_stopped_interrupts_at_its_next_step() -> None:
     job = Job(make)
     job.run()
     assert job.notes == ("kept",) and job.share == 1.0
+    assert job.preview is not None and job.preview.size == (8, 8)

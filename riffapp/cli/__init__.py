@@ -15,7 +15,8 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from riffapp import __version__, cli_image, settings, terminal
+from riffapp import __version__, settings, terminal
+from riffapp.cli import image, models
 from riffapp.errors import USER, UsageError, blame
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ def _parser() -> argparse.ArgumentParser:
         _add_ui,
     ):
         add(commands)
-    cli_image.add(commands)
+    image.add(commands)
+    models.add(commands)
     return parser
 
 
