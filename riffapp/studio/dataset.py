@@ -9,6 +9,7 @@ anew from the song each time that it is seen.
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -38,6 +39,7 @@ LOOP_PARAMS = SpectrogramParams(
     curve=DecibelCurve(range_db=RANGE_DB, full_scale=1.0),
 )
 SHARD = 256
+KEYS = 24
 
 
 def song_number(index: int, *, bars: int, seed: int) -> Song:
@@ -62,6 +64,13 @@ def training_caption(song: Song, rng: np.random.Generator) -> str:
     while held_out(text := caption(song, rng)):
         pass
     return text
+
+
+def stated_key(song: Song, text: str) -> int:
+    """The song's key, 0 .. KEYS - 1, or KEYS where its caption does not state it."""
+    if re.search(r"\b(major|minor)\b", text) is None:
+        return KEYS
+    return 2 * song.key.root + (song.key.mode == "minor")
 
 
 def unseen_caption(song: Song, rng: np.random.Generator) -> str | None:

@@ -28,10 +28,12 @@ from audio.synth.instruments import INSTRUMENTS
 from riffapp.errors import UsageError
 from riffapp.studio.checkpoints import SOUND_FILE
 from riffapp.studio.dataset import (
+    KEYS,
     LOOP_PARAMS,
     load_band,
     render_band,
     song_number,
+    stated_key,
     training_caption,
 )
 from riffapp.studio.judge import JUDGE_FILE
@@ -52,6 +54,7 @@ from sdcore.train.diffusion import (
     train_diffusion,
 )
 from sdcore.train.export import write_checkpoint
+from sdcore.train.labels import Labels, Table, teach_words
 from sdcore.train.run import Recipe
 from sdcore.train.tokens import load_tokenizer, write_tokenizer
 
@@ -62,6 +65,10 @@ LATENT_CHANNELS = 12
 TEMPLATE = "{prompt}, {key}, {bpm} bpm"
 DEFAULTS = {"steps": 16, "cfg": 3.0, "sampler": "DPM++ 2M", "schedule": "Karras"}
 LICENCE = "GPL-3.0-or-later"
+# Share of the updates in which the key comes as a vector, and captions a batch when that is put
+# into words.
+_LABELLED = 0.6
+_WORD_BATCH = 64
 # Words without a sound of their own that stand in what people type.
 _PLAIN_WORDS = ("the", "a", "an", "of", "at", "with", "in", "and", "on", "for", "some")
 
@@ -73,6 +80,7 @@ class Budget:
     loops: int = 12288
     decoder_steps: int = 6000
     diffusion_steps: int = 6500
+    word_steps: int = 1500
     judge_epochs: int = 6
     batch: int = 16
 
@@ -238,6 +246,29 @@ def _diffusion(
         rng = np.random.default_rng(int(torch.randint(2**31, (), generator=generator)))
         return [training_caption(songs[i], rng) for i in indices]
 
-    recipe = Recipe(steps=budget.diffusion_steps, batch=budget.batch, lr=8e-4)
+    def stated(indices: Sequence[int], texts: Sequence[str]) -> Tensor:
+        return torch.tensor([stated_key(songs[i], t) for i, t in zip(indices, texts, strict=True)])
+
+    def drawn(generator: torch.Generator) -> tuple[list[str], Tensor]:
+        indices = torch.randint(len(songs), (_WORD_BATCH,), generator=generator).tolist()
+        texts = write(indices, generator)
+        return texts, stated(indices, texts)
+
+    first = round(_LABELLED * budget.diffusion_steps)
+    parts = (unet, text_encoder, tokenizer)
     groups = [(latents, write)]
-    train_diffusion(unet, text_encoder, tokenizer, groups, recipe, folder=folder, device=device)
+    if start is None:
+        labels = Labels(count=KEYS, of=stated)
+        recipe = Recipe(steps=first, batch=budget.batch, lr=8e-4)
+        run = train_diffusion(
+            *parts, groups, recipe, folder=folder / "1", device=device, labels=labels
+        )
+        run.use_average()
+        table = run.modules["table"]
+        assert isinstance(table, Table)
+        recipe = Recipe(steps=budget.word_steps, batch=_WORD_BATCH, lr=1e-3, warmup=30, ema=0.99)
+        teach_words(*parts, table, drawn, recipe, folder=folder / "2", device=device).use_average()
+        recipe = Recipe(steps=budget.diffusion_steps - first, batch=budget.batch, lr=4e-4)
+    else:
+        recipe = Recipe(steps=budget.diffusion_steps, batch=budget.batch, lr=4e-4)
+    train_diffusion(*parts, groups, recipe, folder=folder, device=device)

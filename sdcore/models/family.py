@@ -25,7 +25,7 @@ def family_of(source: Path, unet: Any, towers: Sequence[TextTower]) -> Family:
             f"{source}: unet cross_attention_dim is {unet.cross_attention_dim} but the text "
             f"encoders give {width}: the parts do not fit"
         )
-    if unet.addition_embed_type is None:
+    if unet.addition_embed_type in (None, "text"):
         if len(towers) > 1:
             raise ModelError(f"{source} has two text encoders but a UNet that reads one")
         # OpenCLIP's towers have the exact GELU, OpenAI's the quick one

@@ -74,7 +74,10 @@ def read_text_encoder(folder: Path) -> Any:
 def build_unet(config: dict[str, Any], source: Path) -> Any:
     """The UNet of the configuration, on the meta device; `source` is named in refusals."""
     _check_class(source, config, ("UNet2DConditionModel",))
-    for key, known in (("class_embed_type", (None,)), ("addition_embed_type", (None, "text_time"))):
+    for key, known in (
+        ("class_embed_type", (None,)),
+        ("addition_embed_type", (None, "text", "text_time")),
+    ):
         if config.get(key) not in known:
             raise ModelError(
                 f"{source / 'config.json'} asks for {key} '{config[key]}': give a UNet that is "

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from sdcore.models.circular import circular
+from sdcore.train.labels import Labels, Table
 from sdcore.train.run import Recipe, Run, batches
-from sdcore.train.tokens import LENGTH
+from sdcore.train.tokens import LENGTH, token_ids
 
 Captions = Callable[[Sequence[int], torch.Generator], list[str]]
 UNCONDITIONAL = 0.1
@@ -36,6 +38,9 @@ def small_unet(
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
         attention_head_dim=(2, 4, 6),  # diffusers means the number of heads
         cross_attention_dim=text_width,
+        # The words as a whole are added to the time, as a fact about all of the picture.
+        addition_embed_type="text",
+        addition_embed_type_num_heads=4,
         norm_num_groups=16,
     )
 
@@ -86,20 +91,29 @@ def train_diffusion(
     *,
     folder: Path,
     device: torch.device,
+    labels: Labels | None = None,
 ) -> Run:
     """Train on latents with v-prediction; resumes from `folder`.
+
+    High noise levels come more often, for there it is decided what the words say.
 
     Args:
         groups: sets of one size each: latents (n, channels, h, w) and a function that writes
         captions for indices; every step takes its batch from one group, chosen in proportion to
         its number of pictures.
+        labels: what is shown as a vector instead of the pooled words, for the first group's
+        pictures; the run then has a module "table".
     """
     # On a CPU the backward pass of fused attention is several times slower than that of plain
     # products.
     if device.type == "cpu":
         unet.set_attn_processor(AttnProcessor())
         text_encoder.set_attn_implementation("eager")
-    run = Run({"unet": unet, "text_encoder": text_encoder}, recipe, folder, device)
+    modules: dict[str, nn.Module] = {"unet": unet, "text_encoder": text_encoder}
+    table = None
+    if labels is not None:
+        table = modules["table"] = Table(labels, unet.time_embedding.linear_2.out_features)
+    run = Run(modules, recipe, folder, device)
     rng = torch.Generator().manual_seed(recipe.seed + run.step)
     alphas = noise_schedule().alphas_cumprod.to(device)
     sizes = torch.tensor([float(len(latents)) for latents, _ in groups])
@@ -115,18 +129,18 @@ def train_diffusion(
             x0 = latents[index].float().to(device)
             texts = captions(index.tolist(), rng)
             keep = (torch.rand(len(texts), generator=rng) >= UNCONDITIONAL).tolist()
-            tokens = tokenizer(
-                [text if kept else "" for text, kept in zip(texts, keep, strict=True)],
-                padding="max_length",
-                max_length=LENGTH,
-                truncation=True,
-                return_tensors="pt",
-            ).input_ids.to(device)
-            t = torch.randint(len(alphas), (len(x0),), generator=rng).to(device)
+            texts = [text if kept else "" for text, kept in zip(texts, keep, strict=True)]
+            tokens = token_ids(tokenizer, texts).to(device)
+            t = (torch.rand(len(x0), generator=rng).sqrt() * len(alphas)).long()
+            t = t.clamp(max=len(alphas) - 1).to(device)
             noise = torch.randn(x0.shape, generator=rng).to(device)
             a = alphas[t].sqrt()[:, None, None, None]
             b = (1 - alphas[t]).sqrt()[:, None, None, None]
-            with torch.autocast(device.type, dtype=torch.bfloat16):
+            with ExitStack() as shown:
+                if labels is not None and table is not None:
+                    ids = labels.of(index.tolist(), texts).to(device)
+                    shown.enter_context(table.shown(unet, ids))
+                shown.enter_context(torch.autocast(device.type, dtype=torch.bfloat16))
                 context = text_encoder(input_ids=tokens).last_hidden_state
                 v = unet(a * x0 + b * noise, t, encoder_hidden_states=context).sample
             run.update((v.float() - (a * noise - b * x0)).square().mean())

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from torch import Tensor
 from transformers import CLIPTokenizer
 
 START, END = "<|startoftext|>", "<|endoftext|>"
@@ -61,3 +62,15 @@ def write_tokenizer(folder: Path, words: Sequence[str]) -> None:
 def load_tokenizer(folder: Path) -> CLIPTokenizer:
     """The tokenizer that `write_tokenizer` wrote."""
     return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+
+
+def token_ids(tokenizer: CLIPTokenizer, texts: Sequence[str]) -> Tensor:
+    """(n, LENGTH) int64, cut off or filled up."""
+    ids: Tensor = tokenizer(
+        list(texts),
+        padding="max_length",
+        max_length=LENGTH,
+        truncation=True,
+        return_tensors="pt",
+    ).input_ids
+    return ids

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,9 @@ from riffapp.studio.judge import JUDGE_FILE, Judge, KeyNet, pitch_history
 from riffapp.studio.text_to_audio import make_loops
 from riffapp.studio.types import LoopRequest
 
-BUDGET = train.Budget(loops=8, decoder_steps=2, diffusion_steps=2, judge_epochs=1, batch=2)
+BUDGET = train.Budget(
+    loops=8, decoder_steps=2, diffusion_steps=2, word_steps=1, judge_epochs=1, batch=2
+)
 
 
 def test_training_is_resumed_and_ends_in_a_checkpoint_that_plays(
@@ -30,10 +33,10 @@ def test_training_is_resumed_and_ends_in_a_checkpoint_that_plays(
     work, target = tmp_path / "work", tmp_path / "out" / "loops"
     train.train_embedded_loops(work, target, BUDGET, device="cpu")
     first = torch.load(work / "diffusion" / "state.pt", weights_only=True)
-    assert first["step"] == 2
-    more = train.Budget(loops=8, decoder_steps=2, diffusion_steps=3, judge_epochs=1, batch=2)
+    assert first["step"] == 1  # of two, the first was labelled
+    more = replace(BUDGET, diffusion_steps=4)
     train.train_embedded_loops(work, target, more, device="cpu")
-    assert torch.load(work / "diffusion" / "state.pt", weights_only=True)["step"] == 3
+    assert torch.load(work / "diffusion" / "state.pt", weights_only=True)["step"] == 2
 
     instrument = checkpoints.load(str(target), device="cpu")
     assert instrument.checkpoint.edge == ("down_blocks.0.resnets.0.conv1",)
