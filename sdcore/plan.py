@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import inf
@@ -21,7 +21,7 @@ from sdcore.models.checkpoint import Checkpoint
 from sdcore.models.lora import Lora
 from sdcore.models.shelf import NOTHING, Shelf
 from sdcore.post.faces import Restoration, restored
-from sdcore.prompt import Part, Prompt, Scheduled, Text, parse
+from sdcore.prompt import Part, Prompt, Scheduled, Text, ast, parse
 from sdcore.prompt import schedule as scheduled
 from sdcore.resize import resized
 from sdcore.samplers import SAMPLERS, SamplerKind, named
@@ -266,7 +266,9 @@ def _painter(
         compat=told.compat,
     )
     positive = read(_parsed(told.prompt, told))
-    names = [lora.name for part in positive for s in part.segments for lora in s.loras]
+    tags = [lora for part in positive for s in part.segments for lora in s.loras]
+    _check_strengths(tags)
+    names = [lora.name for lora in tags]
     return Painter(
         checkpoint=checkpoint,
         positive=positive,
@@ -328,6 +330,17 @@ def _parsed(text: str, told: ImageRequest, *, is_joined: bool = True) -> Prompt:
                 f"brackets may multiply to -{MAX_WEIGHT:g} .. {MAX_WEIGHT:g}"
             )
     return prompt
+
+
+def _check_strengths(tags: Sequence[ast.Lora]) -> None:
+    for one in tags:
+        for told in (one.te, one.unet):
+            found = [p.strength for p in told] if isinstance(told, tuple) else [told]
+            if strange := [value for value in found if not abs(value) <= MAX_WEIGHT]:
+                raise PromptError(
+                    f"the LoRA '{one.name}' has a strength of {strange[0]:g}: "
+                    f"give -{MAX_WEIGHT:g} to {MAX_WEIGHT:g}"
+                )
 
 
 def _sigma_at(checkpoint: Checkpoint, share: float) -> float:

@@ -7,6 +7,7 @@ A checkpoint is a name ('loops', embedded), a folder in diffusers layout, or a h
     template  how words, key and tempo become its prompt, e.g. "{prompt}, {key}, {bpm} bpm"
     bars      lengths it was trained on; meter, "4/4"
     words     every word it was taught
+    groups    the words that a person may pick from, by what they are about
     licence   of the weights
     defaults  steps, cfg, sampler, schedule
 """
@@ -32,13 +33,15 @@ MAX_THREADS = 256
 
 @dataclass(frozen=True, kw_only=True)
 class Sound:
-    """A checkpoint's sound.json, read and checked. `bars` rise; `words` may be empty."""
+    """A checkpoint's sound.json, read and checked. `bars` rise; `words` and `groups` may be
+    empty."""
 
     params: SpectrogramParams
     template: str
     bars: tuple[int, ...]
     meter: str
     words: tuple[str, ...]
+    groups: Mapping[str, tuple[str, ...]]
     licence: str
     steps: int
     cfg: float
@@ -147,7 +150,8 @@ def _sound(plain: Any, path: Path) -> Sound:
             template=str(plain.get("template", "{prompt}")),
             bars=tuple(sorted(int(n) for n in plain.get("bars", [2]))),
             meter=str(plain.get("meter", "4/4")),
-            words=tuple(str(word) for word in plain.get("words", [])),
+            words=_texts(plain.get("words", [])),
+            groups={name: _texts(words) for name, words in plain.get("groups", {}).items()},
             licence=str(plain.get("licence", "")),
             steps=int(defaults.get("steps", 16)),
             cfg=float(defaults.get("cfg", 4.0)),
@@ -159,6 +163,12 @@ def _sound(plain: Any, path: Path) -> Sound:
     if not isinstance(params.frames, BeatFrames) or not sound.bars:
         raise UsageError(f"{path}: loops need a beat grid and trained bars, so that tempo is exact")
     return sound
+
+
+def _texts(listed: Any) -> tuple[str, ...]:
+    if not isinstance(listed, list) or not all(isinstance(text, str) for text in listed):
+        raise ValueError(f"words are a list of texts, not {str(listed)[:60]}")
+    return tuple(listed)
 
 
 def _known() -> str:

@@ -8,13 +8,11 @@ words that begins like another group's ('bass line', 'chord playing') describes 
 
 from __future__ import annotations
 
-import json
 import random
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from riffapp.studio import checkpoints
 from riffapp.studio.checkpoints import Sound
 
 ALL = "words"  # the one group of a checkpoint that sorts none
@@ -43,11 +41,9 @@ class Group:
 Groups = Mapping[str, Group]
 
 
-def groups(ref: str, sound: Sound) -> Groups:
+def groups(sound: Sound) -> Groups:
     """The checkpoint's words by the groups of its sound.json, or in one group if it has none."""
-    plain = json.loads((checkpoints.folder(ref) / checkpoints.SOUND_FILE).read_text("utf-8"))
-    named = plain.get("groups")
-    return sort(named if isinstance(named, Mapping) else {ALL: sound.words})
+    return sort(sound.groups or {ALL: sound.words})
 
 
 def sort(named: Mapping[str, Sequence[str]]) -> Groups:

@@ -55,6 +55,9 @@ def test_an_image_model_is_refused_for_sound(copy: Path) -> None:
         ({"bars": ["two"]}, "invalid literal"),
         ({"defaults": {"steps": "many"}}, "invalid literal"),
         ({"params": 7}, "sound.json"),
+        ({"words": "house"}, "words are a list of texts, not house"),
+        ({"groups": {"bass": ["saw", 3]}}, "words are a list of texts"),
+        ({"groups": ["bass"]}, "sound.json"),
     ],
 )
 def test_a_sound_file_that_cannot_be_is_refused(

@@ -72,6 +72,12 @@ def test_an_unknown_name_is_refused(
     assert str(refusal.value).startswith(start)
 
 
+@pytest.mark.parametrize("tag", ["<lora:b:1000>", "<lora:b:1:-101>", "<lora:b:0@0,1e9@0.5>"])
+def test_a_lora_without_measure_is_refused(checkpoint: Checkpoint, tag: str) -> None:
+    with pytest.raises(PromptError, match="the LoRA 'b' has a strength of .*: give -100 to 100"):
+        plan(replace(REQUEST, prompt=f"a {tag}"), checkpoint)
+
+
 @pytest.mark.parametrize("changes", [{"prompt": "a (b:1000)"}, {"negative": "((c:-50):50)"}])
 def test_a_weight_without_measure_is_refused(
     checkpoint: Checkpoint, changes: dict[str, Any]

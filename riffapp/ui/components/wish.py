@@ -117,7 +117,7 @@ def prompt_box(sound: Sound) -> None:
     with st.container(key="hints", gap="xsmall"):  # always there, so that nothing below moves house
         for unknown in prompts.unknown_words(st.session_state.prompt, sound.words):
             _hint(unknown)
-    known = words.groups(st.session_state.checkpoint, sound)
+    known = words.groups(sound)
     if known:
         chips(known, prompt="prompt")
     if len(known) > 1:
