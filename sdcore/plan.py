@@ -21,7 +21,7 @@ from sdcore.models.checkpoint import Checkpoint
 from sdcore.models.lora import Lora
 from sdcore.models.shelf import NOTHING, Shelf
 from sdcore.post.faces import Restoration, restored
-from sdcore.prompt import Part, Prompt, Scheduled, Text, ast, parse
+from sdcore.prompt import ActiveLora, Part, Prompt, Scheduled, Text, parse
 from sdcore.prompt import schedule as scheduled
 from sdcore.resize import resized
 from sdcore.samplers import SAMPLERS, SamplerKind, named
@@ -332,15 +332,13 @@ def _parsed(text: str, told: ImageRequest, *, is_joined: bool = True) -> Prompt:
     return prompt
 
 
-def _check_strengths(tags: Sequence[ast.Lora]) -> None:
+def _check_strengths(tags: Sequence[ActiveLora]) -> None:
     for one in tags:
-        for told in (one.te, one.unet):
-            found = [p.strength for p in told] if isinstance(told, tuple) else [told]
-            if strange := [value for value in found if not abs(value) <= MAX_WEIGHT]:
-                raise PromptError(
-                    f"the LoRA '{one.name}' has a strength of {strange[0]:g}: "
-                    f"give -{MAX_WEIGHT:g} to {MAX_WEIGHT:g}"
-                )
+        if strange := [value for value in (one.te, one.unet) if not abs(value) <= MAX_WEIGHT]:
+            raise PromptError(
+                f"the LoRA '{one.name}' has a strength of {strange[0]:g}: "
+                f"give -{MAX_WEIGHT:g} to {MAX_WEIGHT:g}"
+            )
 
 
 def _sigma_at(checkpoint: Checkpoint, share: float) -> float:
