@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TypeAlias
 
@@ -112,6 +112,9 @@ class Reading:
     # Layers from the end of the text encoder, 1 is the last; SD 2.x and CLIP-G have their own.
     clip_skip: int = 1
     emphasis: Emphasis = "Original"
+    # Whether "Original" holds one mean for all texts of a part, as the reference does, or each its
+    # own.
+    shares_mean: bool = False
     # (width, height) in pixels of the picture, told to the XL families.
     size: tuple[int, int] = (512, 512)
 
@@ -137,24 +140,64 @@ def encode(
     first = tuple(lora for part in positive for lora in part.segments[0].loras)
 
     @cache
-    def context(blocks: Blocks, loras: tuple[ActiveLora, ...], is_negative: bool) -> Context:
+    def context(
+        blocks: Blocks, loras: tuple[ActiveLora, ...], is_negative: bool, emphasis: Emphasis
+    ) -> Context:
         wear(checkpoint, loras)
-        return _remembered(checkpoint, blocks, reading, is_negative)
+        return _remembered(checkpoint, blocks, replace(reading, emphasis=emphasis), is_negative)
 
     def timeline(part: Scheduled, *, is_negative: bool) -> Timeline:
         segments: tuple[Segment, ...] = part.segments
-        return Timeline(
-            weight=part.weight,
-            until=tuple(segment.until for segment in segments),
-            contexts=tuple(
-                context(s.blocks, first if is_negative else s.loras, is_negative) for s in segments
-            ),
-        )
+
+        def read(emphasis: Emphasis) -> tuple[Context, ...]:
+            worn = (first if is_negative else segment.loras for segment in segments)
+            texts = [(s.blocks, loras) for s, loras in zip(segments, worn, strict=True)]
+            return tuple(context(*text, is_negative, emphasis) for text in texts)
+
+        if reading.shares_mean and reading.emphasis == "Original":
+            empty = context(((),), first, False, "Ignore")
+            widths = [tower.encoder.config.hidden_size for tower in checkpoint.towers]
+            contexts = with_one_mean(read("Ignore"), read("No norm"), empty.tokens, widths)
+        else:
+            contexts = read(reading.emphasis)
+        until = tuple(segment.until for segment in segments)
+        return Timeline(weight=part.weight, until=until, contexts=contexts)
 
     return Conditioning(
         positive=tuple(timeline(part, is_negative=False) for part in positive),
         negative=timeline(negative, is_negative=True),
     )
+
+
+def with_one_mean(
+    plain: Sequence[Context], weighted: Sequence[Context], empty: Tensor, widths: Sequence[int]
+) -> tuple[Context, ...]:
+    """The weighted texts, scaled so that all of them together have the mean of the plain ones.
+
+    A scale for each chunk and tower; a text that ends before a chunk counts as an empty one there.
+
+    Args:
+        plain, weighted: the same texts without and with their weights.
+        empty: (1, tokens, channels) of a chunk without words.
+        widths: channels of each tower.
+    """
+    length = empty.shape[1]
+    count = max(context.tokens.shape[1] for context in plain) // length
+
+    def means(contexts: Sequence[Context]) -> Tensor:
+        """(chunks, channels), of all channels of a tower the same."""
+        filled = [
+            torch.cat([c.tokens, empty.repeat(1, count - c.tokens.shape[1] // length, 1)], dim=1)
+            for c in contexts
+        ]
+        by_chunk = torch.cat(filled).view(len(contexts), count, length, -1)
+        towers = [part.mean(dim=(0, 2, 3)) for part in by_chunk.split(list(widths), dim=-1)]
+        spread = [mean[:, None].expand(-1, n) for mean, n in zip(towers, widths, strict=True)]
+        return torch.cat(spread, dim=1)
+
+    scale = means(plain) / means(weighted)
+    scale = torch.where(scale.isfinite(), scale, 1.0).repeat_interleave(length, dim=0)
+    return tuple(replace(c, tokens=c.tokens * scale[: c.tokens.shape[1]]) for c in weighted)
 
 
 def _remembered(

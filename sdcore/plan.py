@@ -275,7 +275,10 @@ def _painter(
         negative=read(_parsed(told.negative, told, is_joined=False))[0],
         loras={name: shelf.lora(name) for name in dict.fromkeys(names)},
         reading=Reading(
-            clip_skip=told.clip_skip, emphasis=told.emphasis, size=(told.width, told.height)
+            clip_skip=told.clip_skip,
+            emphasis=told.emphasis,
+            shares_mean=told.compat == "a1111",
+            size=(told.width, told.height),
         ),
         cfg=told.cfg * kind.cfg_factor,
         guidance=told.guidance,

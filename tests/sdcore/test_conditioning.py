@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -246,3 +247,30 @@ def test_only_so_many_texts_are_kept(checkpoint: Checkpoint) -> None:
     for i in range(KEPT + 9):
         encode(ours, schedule(parse(f"house {i}"), steps=4), nothing, reading=Reading())
     assert len(ours.contexts) == KEPT
+
+
+def test_compat_holds_one_mean_for_all_texts_of_a_part(checkpoint: Checkpoint) -> None:
+    """The reference scales its whole batch of scheduled texts by one number per chunk."""
+    part = schedule(parse("[(house:1.6):" + "bass " * 80 + ":0.5]"), steps=10)
+    (tower,) = checkpoint.towers
+    tower = replace(tower, encoder=deepcopy(tower.encoder))
+    with torch.no_grad():  # as in trained towers, whose output has a mean
+        tower.encoder.final_layer_norm.bias.fill_(-0.3)
+    biased = replace(checkpoint, towers=(tower,), contexts=OrderedDict())
+
+    def read(**told: Any) -> list[Tensor]:
+        reading = Reading(**told)
+        found = encode(biased, part, schedule(parse(""), steps=10)[0], reading=reading)
+        return [context.tokens for context in found.positive[0].contexts]
+
+    plain, weighted = read(emphasis="Ignore"), read(emphasis="No norm")
+    own, shared = read(), read(shares_mean=True)
+    first = (
+        torch.cat([plain[0], plain[1][:, :77]]).mean()
+        / torch.cat([weighted[0], weighted[1][:, :77]]).mean()
+    )
+    torch.testing.assert_close(shared[0], weighted[0] * first)
+    torch.testing.assert_close(shared[1][:, :77], weighted[1][:, :77] * first)
+    assert torch.equal(shared[1][:, 77:], plain[1][:, 77:])  # no weight stands there
+    assert not torch.allclose(shared[0], own[0])
+    assert read(shares_mean=True, emphasis="No norm")[0].equal(weighted[0])
