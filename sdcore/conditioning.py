@@ -191,7 +191,7 @@ def with_one_mean(
             for c in contexts
         ]
         by_chunk = torch.cat(filled).view(len(contexts), count, length, -1)
-        towers = [part.mean(dim=(0, 2, 3)) for part in by_chunk.split(list(widths), dim=-1)]
+        towers = [part.mean(dim=(0, 2, 3)) for part in torch.split(by_chunk, list(widths), dim=-1)]
         spread = [mean[:, None].expand(-1, n) for mean, n in zip(towers, widths, strict=True)]
         return torch.cat(spread, dim=1)
 
