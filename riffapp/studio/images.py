@@ -90,7 +90,7 @@ def make(
 
     checkpoint = library.checkpoint(wish.checkpoint, vae=wish.vae)
     report = ignore if on_step is None else on_step
-    with library.computing(checkpoint) as ready:
+    with library.computing(checkpoint, wish.request) as ready:
         if on_picture is not None:
             report = _showing(ready, report, on_picture)
         results = _results(library, ready, wish, report)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sdcore.models.checkpoint import Checkpoint
     from sdcore.models.folders import FileKind, Folders
     from sdcore.models.shelf import Shelf
+    from sdcore.types import ImageRequest
 
 # Bytes of weights that stay loaded.
 BUDGET = 16 * 2**30
@@ -109,12 +110,22 @@ class Library:
         return replace(checkpoint, vae=checkpoint.preview, vae_name=TAESD, vae_sha256=hashed)
 
     @contextmanager
-    def computing(self, checkpoint: Checkpoint) -> Iterator[Checkpoint]:
+    def computing(self, checkpoint: Checkpoint, request: ImageRequest) -> Iterator[Checkpoint]:
         """While it is open, the checkpoint computes on the library's device, with as much of it
-        there as the memory mode says."""
+        there as the memory mode says.
+
+        Raises:
+            UsageError: a request for a second checkpoint where memory is to be saved.
+        """
         if self.memory == "normal":
             yield checkpoint
             return
+        second = request.refiner or (request.hires and request.hires.checkpoint)
+        if second:
+            raise UsageError(
+                f"the memory mode '{self.memory}' holds one checkpoint: leave the refiner or the "
+                "hires checkpoint out, or give normal"
+            )
         from sdcore.models.cache import offloaded
         from sdcore.models.load import pick_device
 

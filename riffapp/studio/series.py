@@ -70,8 +70,8 @@ def plot(
         checkpoint = library.checkpoint(
             cell.checkpoint or wish.checkpoint, vae=cell.vae or wish.vae
         )
-        with library.computing(checkpoint) as ready:
-            asked = _styled(cell, styles or {})
+        asked = _styled(cell, styles or {})
+        with library.computing(checkpoint, asked) as ready:
             result = generate(ready, asked, on_step=report, shelf=library.shelf)
         report.finished += 1
         used[id(result)] = checkpoint

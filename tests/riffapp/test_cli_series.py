@@ -170,6 +170,7 @@ def test_low_memory_draws_the_same_picture(
         (["txt2img", "--lines", "nothing.txt"], "nothing.txt cannot be read as text"),
         (["txt2img", "--lines", "EMPTY"], "no line with a prompt"),
         (["txt2img", "a", "--memory", "tiny"], "unknown memory mode 'tiny'"),
+        (["txt2img", "a", "--memory", "low", "--refiner", "loops"], "holds one checkpoint"),
         (["txt2img", "a", "--vae", "TAESD"], "no TAESD for the checkpoint 'loops'"),
         (["txt2img", "a", "--preview", "a.bmp"], "a.bmp is no picture's name"),
         (["txt2img", "a", "--preview", "."], "--preview . is a folder"),
