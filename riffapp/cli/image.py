@@ -179,6 +179,8 @@ def _series(
     kinds += ["X/Y/Z plot"] if {"x", "y", "z"} & set(said) else []
     if len(kinds) > 1:
         raise UsageError(f"{' and '.join(kinds)} at once: give one of them")
+    if args.preview is not None:
+        raise UsageError(f"--preview beside {kinds[0]}: it shows one picture as it forms")
     if wish.script is not None or wish.loops > 1:
         raise UsageError(f"{kinds[0]} beside outpainting, SD upscale or loopback: give one of them")
     if kinds == ["lines"]:

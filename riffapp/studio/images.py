@@ -6,7 +6,7 @@ import itertools
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -322,10 +322,3 @@ def upscale(
     )
     done = enhanced(picture, wish)
     return done.picture, done.notes
-
-
-def with_settings(found: Infotext, changes: dict[str, Any], **pictures: Image | None) -> Any:
-    """The request of a picture's settings with flags on top, and the pictures it lacks."""
-    from sdcore import infotext
-
-    return replace(infotext.with_pictures(found, **pictures), **changes)

@@ -47,6 +47,7 @@ from sdcore.train.autoencoder import (
 )
 from sdcore.train.diffusion import (
     EDGE,
+    UNCONDITIONAL,
     load_networks,
     noise_schedule,
     small_text_encoder,
@@ -252,6 +253,9 @@ def _diffusion(
     def drawn(generator: torch.Generator) -> tuple[list[str], Tensor]:
         indices = torch.randint(len(songs), (_WORD_BATCH,), generator=generator).tolist()
         texts = write(indices, generator)
+        # Guidance reads no words beside the words: these say nothing too.
+        silent = torch.rand(len(texts), generator=generator) < UNCONDITIONAL
+        texts = ["" if dropped else text for text, dropped in zip(texts, silent, strict=True)]
         return texts, stated(indices, texts)
 
     first = round(_LABELLED * budget.diffusion_steps)

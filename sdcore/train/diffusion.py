@@ -101,8 +101,8 @@ def train_diffusion(
         groups: sets of one size each: latents (n, channels, h, w) and a function that writes
         captions for indices; every step takes its batch from one group, chosen in proportion to
         its number of pictures.
-        labels: what is shown as a vector instead of the pooled words, for the first group's
-        pictures; the run then has a module "table".
+        labels: what is shown as a vector instead of the pooled words, of the pictures of a single
+        group; the run then has a module "table".
     """
     # On a CPU the backward pass of fused attention is several times slower than that of plain
     # products.

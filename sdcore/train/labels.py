@@ -2,7 +2,7 @@
 
 A fact on which much of a picture hangs and that one word in twenty states, as the key of a loop,
 is not found out from the words: after 232,000 captions a small model had every player right and the
-key at chance, and it had found the key after 5,000 pictures when that came as a vector of its own.
+key at chance. When the key came as a vector of its own, 5,000 pictures were enough to begin with.
 So the UNet is first taught with such vectors (`Table`), then the text encoder and the UNet's pooled
 embedding of the words learn to say the same vectors (`teach_words`), and from then on words alone
 are read.

@@ -16,14 +16,6 @@ from riffapp.cli import main
 SMALL = ["--width", "64", "--height", "64", "--steps", "2", "--cfg", "1", "--device", "cpu"]
 
 
-@pytest.fixture
-def picture(tmp_path: Path) -> Path:
-    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    path = tmp_path / "photo.png"
-    Image.fromarray(pixels).save(path)
-    return path
-
-
 def _run(capsys: pytest.CaptureFixture[str], *words: Any) -> tuple[int, str, str]:
     try:
         code = main([str(word) for word in words])

@@ -17,14 +17,6 @@ from riffapp.cli import main
 SMALL = ["--width", "64", "--height", "64", "--steps", "1", "--cfg", "1", "--device", "cpu"]
 
 
-@pytest.fixture
-def picture(tmp_path: Path) -> Path:
-    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    path = tmp_path / "photo.png"
-    Image.fromarray(pixels).save(path)
-    return path
-
-
 def _run(capsys: pytest.CaptureFixture[str], *words: Any) -> tuple[int, str, str]:
     try:
         code = main([str(word) for word in words])
@@ -173,6 +165,10 @@ def test_low_memory_draws_the_same_picture(
         (["txt2img", "a", "--memory", "low", "--refiner", "loops"], "holds one checkpoint"),
         (["txt2img", "a", "--vae", "TAESD"], "no TAESD for the checkpoint 'loops'"),
         (["txt2img", "a", "--preview", "a.bmp"], "a.bmp is no picture's name"),
+        (
+            ["txt2img", "a", "--x", "Steps=1,2", "--preview", "p.png"],
+            "--preview beside X/Y/Z plot",
+        ),
         (["txt2img", "a", "--preview", "."], "--preview . is a folder"),
         (["img2img", "PICTURE", "a", "--sides", "left"], "sides without --outpaint"),
         (["img2img", "PICTURE", "a", "--outpaint", "64", "--sides", "lft"], "unknown side 'lft'"),
