@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from riffapp import __version__, settings, terminal
 from riffapp.cli import image, models
+from riffapp.cli.common import add_json, add_machine, add_output, device, report, threads
 from riffapp.errors import USER, UsageError, blame
 
 if TYPE_CHECKING:
@@ -115,9 +116,9 @@ def _add_loop(commands: Any) -> None:
     p.add_argument(
         "--from", dest="source", type=Path, metavar="FILE", help="settings of a PNG or sound file"
     )
-    _add_output(p, "sound file: .wav, .flac, .ogg or .mp3; or a folder")
+    add_output(p, "sound file: .wav, .flac, .ogg or .mp3; or a folder")
     p.add_argument("--format", help="wav, flac, ogg or mp3, where -o names none (wav)")
-    _add_machine(p)
+    add_machine(p)
     p.set_defaults(run=_loop)
 
 
@@ -132,8 +133,8 @@ def _loop(args: argparse.Namespace) -> int:
     start = time.perf_counter()
     instrument = checkpoints.load(
         planned.checkpoint,
-        device=_device(args, found, origin),
-        threads=_threads(args, found, origin),
+        device=device(args, found, origin),
+        threads=threads(args, found, origin),
     )
     load_s = time.perf_counter() - start
     made: list[tuple[LoopResult, Saved]] = []
@@ -165,20 +166,6 @@ def _wish(args: argparse.Namespace, found: settings.Settings) -> tuple[LoopReque
     return LoopRequest(**{"checkpoint": found.checkpoint, **flags}), None
 
 
-def _device(args: argparse.Namespace, found: settings.Settings, origin: Any) -> str:
-    """The flag, else what made the file (a GPU only if there is one), else the setting."""
-    if args.device is not None:
-        return str(args.device)
-    return "cpu" if origin is not None and origin.device == "cpu" else found.device
-
-
-def _threads(args: argparse.Namespace, found: settings.Settings, origin: Any) -> int | None:
-    """The flag, else what made the file, else the setting; None leaves it to torch."""
-    if args.threads is not None:
-        return int(args.threads)
-    return found.threads if origin is None else int(origin.threads)
-
-
 # ---- pictures and files -----------------------------------------------------------------------
 
 
@@ -189,8 +176,8 @@ def _add_image_to_audio(commands: Any) -> None:
     p.add_argument("--quality", default="fast", help="draft, fast, best (fast)")
     p.add_argument("--rate", type=int, help="44100 or 48000 Hz (the picture's own)")
     p.add_argument("--bit-depth", default="16", help="16, 24, float (16)")
-    _add_output(p, "sound file: .wav, .flac, .ogg or .mp3 (beside the picture, .wav)")
-    _add_json(p)
+    add_output(p, "sound file: .wav, .flac, .ogg or .mp3 (beside the picture, .wav)")
+    add_json(p)
     p.set_defaults(run=_image_to_audio)
 
 
@@ -202,7 +189,7 @@ def _image_to_audio(args: argparse.Namespace) -> int:
         files.open_picture(args.picture), bpm=args.bpm, quality=args.quality, rate=args.rate
     )
     files.save_clip(played.clip, path, bit_depth=args.bit_depth, tempo=played.tempo)
-    return _report(args, path, pictures.facts(played), played.notes)
+    return report(args, path, pictures.facts(played), played.notes)
 
 
 def _add_audio_to_image(commands: Any) -> None:
@@ -211,8 +198,8 @@ def _add_audio_to_image(commands: Any) -> None:
     p.add_argument("--bpm", type=float, help="tempo of a loop, where the file does not say it")
     p.add_argument("--stereo", action="store_true", help="left in green, right in blue")
     p.add_argument("--checkpoint", help="draw a loop as this checkpoint sees it (loops)")
-    _add_output(p, "PNG (beside the sound)")
-    _add_json(p)
+    add_output(p, "PNG (beside the sound)")
+    add_json(p)
     p.set_defaults(run=_audio_to_image)
 
 
@@ -227,7 +214,7 @@ def _audio_to_image(args: argparse.Namespace) -> int:
         checkpoint=args.checkpoint or settings.load().checkpoint,
     )
     files.save_drawing(drawn, path)
-    return _report(args, path, pictures.facts(drawn))
+    return report(args, path, pictures.facts(drawn))
 
 
 def _add_info(commands: Any) -> None:
@@ -237,7 +224,7 @@ def _add_info(commands: Any) -> None:
         epilog="example: riffapp info loop.wav",
     )
     p.add_argument("file", help="PNG or sound file; or a checkpoint: its words, bars and licence")
-    _add_json(p)
+    add_json(p)
     p.set_defaults(run=_info)
 
 
@@ -249,17 +236,6 @@ def _info(args: argparse.Namespace) -> int:
         terminal.dump(facts)
     else:
         print("\n".join(info.lines(facts)))
-    return 0
-
-
-def _report(
-    args: argparse.Namespace, path: Path, facts: dict[str, Any], notes: Sequence[str] = ()
-) -> int:
-    if args.json:
-        terminal.dump({"file": str(path), **facts, "warnings": list(notes)})
-        return 0
-    print(f"{path}  " + ", ".join(f"{name} {value}" for name, value in facts.items()))
-    terminal.print_notes(notes)
     return 0
 
 
@@ -302,7 +278,7 @@ def _add_evaluate(commands: Any) -> None:
     p.add_argument("--checkpoint", default="loops", help="name, folder or hub id (loops)")
     p.add_argument("--prompts", type=int, default=200, help="unseen prompts (200)")
     p.add_argument("--judge", type=Path, help="judge.safetensors (the embedded one)")
-    _add_machine(p)
+    add_machine(p)
     p.set_defaults(run=_evaluate)
 
 
@@ -328,7 +304,7 @@ def _evaluate(args: argparse.Namespace) -> int:
 
 def _add_doctor(commands: Any) -> None:
     p = commands.add_parser("doctor", help="find what is wrong with the installation")
-    _add_json(p)
+    add_json(p)
     p.set_defaults(run=_doctor)
 
 
@@ -358,23 +334,6 @@ def _ui(args: argparse.Namespace) -> int:
     command = [sys.executable, "-m", "riffapp.ui", "--port", str(args.port), "--host", args.host]
     sys.stdout.flush()
     os.execv(sys.executable, command + ["--no-browser"] * args.no_browser)
-
-
-# ---- what several commands share --------------------------------------------------------------
-
-
-def _add_output(p: argparse.ArgumentParser, words: str) -> None:
-    p.add_argument("-o", "--output", type=Path, metavar="FILE", help=words)
-
-
-def _add_json(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--json", action="store_true", help="print one JSON document")
-
-
-def _add_machine(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--device", help="cpu, cuda, mps or auto (auto)")
-    p.add_argument("--threads", type=int, help="CPU threads; the bytes may depend on it")
-    _add_json(p)
 
 
 if __name__ == "__main__":
