@@ -28,6 +28,9 @@ MAX_SEED = 2**63 - 1
 MAX_STEPS = 1000
 MAX_BATCH = 1000
 MAX_SIDE = 8192
+# Of a picture that is drawn through a window, which may be as wide as that allows.
+MAX_PIXELS = 1 << 26
+MAX_SCENES = 256
 MAX_CFG = 100.0
 MAX_CLIP_SKIP = 12
 MAX_BLUR = 512.0
@@ -50,6 +53,7 @@ def check(request: ImageRequest, checkpoint: Checkpoint) -> None:
     _check_guidance(request.guidance)
     _check_size(request, checkpoint.factor)
     _check_window(request, checkpoint.factor)
+    _check_scenes(request)
     _check_variation(request, checkpoint.factor)
     if request.start is not None:
         _check_start(request.start)
@@ -135,22 +139,24 @@ def _check_guidance(guidance: Guidance) -> None:
     _within("an image guidance scale", guidance.image_cfg, 0, MAX_CFG)
 
 
-def _check_side(what: str, side: int, factor: int) -> None:
-    if side % factor != 0 or not factor <= side <= MAX_SIDE:
+def _check_side(what: str, side: int, factor: int, widest: int = MAX_SIDE) -> None:
+    if side % factor != 0 or not factor <= side <= widest:
         raise RequestError(
-            f"a {what} of {side} pixels: give a multiple of {factor} from {factor} to {MAX_SIDE}"
+            f"a {what} of {side} pixels: give a multiple of {factor} from {factor} to {widest}"
         )
 
 
 def _check_size(request: ImageRequest, factor: int) -> None:
-    _check_side("width", request.width, factor)
+    widest = MAX_SIDE if request.window is None else MAX_PIXELS // max(request.height, 1)
+    _check_side("width", request.width, factor, widest)
     _check_side("height", request.height, factor)
 
 
 def _check_window(request: ImageRequest, factor: int) -> None:
     if request.window is None:
         return
-    for name, side in vars(request.window).items():
+    sides = {"width": request.window.width, "stride": request.window.stride}
+    for name, side in sides.items():
         if side % factor != 0 or side < factor:
             raise RequestError(
                 f"a window {name} of {side} pixels: give a multiple of {factor} from {factor} up"
@@ -160,6 +166,27 @@ def _check_window(request: ImageRequest, factor: int) -> None:
             f"a window stride of {request.window.stride} pixels leaves gaps: "
             f"give at most the window's width, {request.window.width}"
         )
+
+
+def _check_scenes(request: ImageRequest) -> None:
+    if len(request.scenes) > MAX_SCENES:
+        raise RequestError(f"{len(request.scenes)} scenes: give at most {MAX_SCENES}")
+    reached = 0
+    for scene in request.scenes:
+        _within("a scene's share", scene.share, 0, 1)
+        if scene.cfg is not None:
+            _within("a scene's guidance scale", scene.cfg, 0, MAX_CFG)
+        if scene.seed is not None:
+            _within("a scene's seed", scene.seed, 0, MAX_SEED)
+        if scene.span is None:
+            continue
+        begin, end = scene.span
+        if not reached <= end <= request.width or begin > end:
+            raise RequestError(
+                f"a scene from {begin} to {end} pixels: scenes begin before they end, follow one "
+                f"another and end within the picture's {request.width}"
+            )
+        reached = end
 
 
 def _check_variation(request: ImageRequest, factor: int) -> None:
@@ -221,6 +248,10 @@ def _check_together(request: ImageRequest, checkpoint: Checkpoint) -> None:
         raise RequestError(
             f"the checkpoint '{checkpoint.name}' edits pictures: give one to begin from"
         )
+    if request.scenes and (request.hires is not None or request.refiner is not None):
+        raise RequestError("scenes together with hires or a refiner: give one of them")
+    if request.scenes and request.sampler == "DDIM CFG++":
+        raise RequestError("DDIM CFG++ draws one scene only: give another sampler")
     if request.window is not None and checkpoint.kind != "text":
         raise RequestError(
             f"the checkpoint '{checkpoint.name}' is one for {checkpoint.kind}, which sees the "

@@ -53,33 +53,6 @@ def network(checkpoint: Checkpoint, *, shown: Tensor | None = None) -> Network:
     return x0
 
 
-def windowed(denoise: Denoiser, *, width: int, stride: int) -> Denoiser:
-    """A denoiser for x wider than `denoise` was trained on, circular along x.
-
-    MultiDiffusion (Bar-Tal et al. 2023, arXiv:2302.08113) with equal weights: windows of
-    `width` latent columns every `stride` (1 .. width), the last ones going round to the first, are
-    denoised in one batch, and each column is the mean of the windows that it lies in. An x no wider
-    than a window goes through unchanged.
-    """
-
-    def x0(x: Tensor, sigma: Tensor, step: int) -> Tensor:
-        total = x.shape[-1]
-        if total <= width:
-            return denoise(x, sigma, step)
-        starts = torch.arange(0, total, stride, device=x.device)
-        columns = (starts[:, None] + torch.arange(width, device=x.device)) % total
-        windows = x[..., columns].movedim(-2, 0)  # (n, B, C, h, width)
-        estimates = denoise(windows.flatten(0, 1), sigma.repeat(len(starts)), step)
-        summed, times = torch.zeros_like(x), x.new_zeros(total)
-        # One by one, in order: a scattered sum is not the same twice on a GPU.
-        for where, estimate in zip(columns, estimates.reshape(windows.shape), strict=True):
-            summed[..., where] += estimate
-            times[where] += 1
-        return summed / times
-
-    return x0
-
-
 def masked(denoise: Denoiser, known: Tensor, mask: Tensor) -> Denoiser:
     """A denoiser that draws only where the mask is 1; where it is 0 the estimate is what is known.
 

@@ -18,7 +18,11 @@ def finished(p: Pass, x: Tensor, notes: list[str]) -> list[Image]:
 
     Faces first, on what the model drew; then the colours; then it is laid into the original.
     """
-    pictures = latents.decode(p.checkpoint, x, notes=notes)
+    if p.window is None or x.shape[-1] <= p.window.width:
+        pictures = latents.decode(p.checkpoint, x, notes=notes)
+    else:
+        closed = p.window.closed
+        pictures = latents.decode_parts(p.checkpoint, x, closed=closed, notes=notes)
     return [_finished(p, one, picture, notes) for one, picture in zip(x, pictures, strict=True)]
 
 

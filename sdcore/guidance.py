@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from sdcore.conditioning import Conditioning, Context, joined
+from sdcore.conditioning import Context, joined
 from sdcore.denoise import Network
+from sdcore.scenes import Read
 from sdcore.types import Guidance
 
 
@@ -26,7 +27,7 @@ class Guided:
     """
 
     network: Network
-    conditioning: Conditioning
+    conditioning: Read
     cfg: float
     steps: int
     guidance: Guidance = Guidance()

@@ -12,6 +12,31 @@ from torch import Tensor
 from sdcore.errors import MachineError
 from sdcore.models.checkpoint import Checkpoint
 
+# Latent columns that an autoencoder is given at once of a picture drawn through a window, and on
+# either side of them what it sees besides: memory does not grow with the picture.
+PART, MARGIN = 128, 8
+
+
+def decode_parts(
+    checkpoint: Checkpoint, x: Tensor, *, closed: bool, notes: list[str] | None = None
+) -> list[Image.Image]:
+    """The 'RGB' pictures of wide latents x (B, C, h, w), decoded part by part along x.
+
+    `closed` joins the last column to the first; otherwise the ends stand beside themselves.
+    """
+    total, factor = x.shape[-1], checkpoint.factor
+    size = (total * factor, x.shape[-2] * factor)
+    pictures = [Image.new("RGB", size) for _ in range(len(x))]
+    for first in range(0, total, PART):
+        last = min(first + PART, total)
+        columns = torch.arange(first - MARGIN, last + MARGIN, device=x.device)
+        columns = columns % total if closed else columns.clamp(0, total - 1)
+        parts = decode(checkpoint, x[..., columns], notes=notes)
+        box = (MARGIN * factor, 0, (MARGIN + last - first) * factor, size[1])
+        for picture, part in zip(pictures, parts, strict=True):
+            picture.paste(part.crop(box), (first * factor, 0))
+    return pictures
+
 
 @torch.inference_mode()
 def decode(
@@ -68,6 +93,23 @@ def encode(checkpoint: Checkpoint, images: Sequence[Image.Image]) -> Tensor:
     Where the autoencoder gives a distribution, this is its mean.
     """
     return encode_pixels(checkpoint, pixels(checkpoint, images))
+
+
+def encode_parts(checkpoint: Checkpoint, image: Image.Image, *, closed: bool) -> Tensor:
+    """Latents (1, C, h, w) of a wide picture, encoded part by part as `decode_parts` decodes."""
+    factor = checkpoint.factor
+    total, found = image.width // factor, []
+    for first in range(0, total, PART):
+        last = min(first + PART, total)
+        columns = np.arange((first - MARGIN) * factor, (last + MARGIN) * factor)
+        columns = columns % image.width if closed else columns.clip(0, image.width - 1)
+        left, right = (max(0, first - MARGIN) * factor, min(total, last + MARGIN) * factor)
+        if columns[0] == left and columns[-1] == right - 1:
+            part = image.crop((left, 0, right, image.height))
+        else:
+            part = Image.fromarray(np.asarray(image)[:, columns])
+        found.append(encode(checkpoint, [part])[..., MARGIN : MARGIN + last - first])
+    return torch.cat(found, -1)
 
 
 def pixels(checkpoint: Checkpoint, images: Sequence[Image.Image]) -> Tensor:

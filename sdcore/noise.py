@@ -98,6 +98,7 @@ class ImageNoise:
         subseed_strength: float = 0.0,
         resize_from: tuple[int, int] | None = None,
         eta_noise_delta: int = 0,
+        toward: Sequence[tuple[int, Tensor]] = (),
         compat: Compat = "ours",
     ) -> None:
         """Noise for images of shape (C, h, w), one per seed.
@@ -110,6 +111,7 @@ class ImageNoise:
             subseeds: of as many variations, which the start goes to by subseed_strength, 0 .. 1.
             resize_from: (h, w) of the latents whose start is kept in the middle of this one.
             eta_noise_delta: added to the seeds for all noise after the start.
+            toward: seeds whose noise the start goes to, in order, with shares 0 .. 1 (w,).
             compat: "a1111" keeps the reference's slip where two starts are nearly parallel.
         """
         self.shape, self.device = tuple(shape), device
@@ -132,6 +134,12 @@ class ImageNoise:
             if smaller != self.shape:
                 starts = [_centred(a, b) for a, b in zip(starts, own, strict=True)]
             self._start = torch.stack(starts)
+        if toward:
+            self._start = self._drawn() if self._start is None else self._start
+            for seed, share in toward:
+                other = self._make(seed).randn(self.shape)
+                starts = [slerp(one, other, share, compat=compat) for one in self._start.cpu()]
+                self._start = torch.stack(starts)
         self._delta = eta_noise_delta
         self._is_first = True
 
@@ -155,6 +163,7 @@ class ImageNoise:
             subseed_strength=0.0 if variation is None else variation.strength,
             resize_from=seed_shape,
             eta_noise_delta=request.eta_noise_delta,
+            toward=_toward(request, shape),
             compat=request.compat,
         )
 
@@ -180,8 +189,12 @@ class ImageNoise:
         return torch.stack([one.randn(self.shape) for one in self._sources]).to(self.device)
 
 
-def slerp(a: Tensor, b: Tensor, share: float, *, compat: Compat = "ours") -> Tensor:
-    """From noise a to noise b (C, h, w), column by column along an arc, as the field does it."""
+def slerp(a: Tensor, b: Tensor, share: float | Tensor, *, compat: Compat = "ours") -> Tensor:
+    """From noise a to noise b (C, h, w), column by column along an arc, as the field does it.
+
+    `share` is one for all columns or one for each (w,).
+    """
+    share = torch.as_tensor(share, dtype=a.dtype, device=a.device)
     dot = torch.nn.functional.cosine_similarity(a, b, dim=1)
     if float(dot.mean()) > 0.9995:  # nearly parallel: the reference takes the two the wrong way
         return torch.lerp(a, b, share if compat == "ours" else 1 - share)
@@ -193,6 +206,13 @@ def slerp(a: Tensor, b: Tensor, share: float, *, compat: Compat = "ours") -> Ten
         weight = torch.where(along > 1e-6, torch.sin(part * angle) / along, part)
         mixed = mixed + weight.unsqueeze(1) * noise
     return mixed
+
+
+def _toward(request: ImageRequest, shape: Sequence[int]) -> list[tuple[int, Tensor]]:
+    """The seeds of the request's scenes, with each column's share."""
+    factor = request.width // shape[-1]
+    x = (torch.arange(shape[-1], dtype=torch.float64) + 0.5) * factor
+    return [(s.seed, s.weight(x)) for s in request.scenes if s.seed is not None]
 
 
 def _centred(inner: Tensor, outer: Tensor) -> Tensor:

@@ -26,7 +26,17 @@ from sdcore.prompt import schedule as scheduled
 from sdcore.resize import resized
 from sdcore.samplers import SAMPLERS, SamplerKind, named
 from sdcore.schedules import SCHEDULES, discarded, distinct, tail
-from sdcore.types import Faces, Guidance, Hires, ImageRequest, Mask, Sampler, Start, Window
+from sdcore.types import (
+    Faces,
+    Guidance,
+    Hires,
+    ImageRequest,
+    Mask,
+    Sampler,
+    Scene,
+    Start,
+    Window,
+)
 
 MAX_WEIGHT = 100.0
 
@@ -66,6 +76,9 @@ class Pass:
     shape: tuple[int, int, int]
     # In latent columns; None sees the whole picture at once.
     window: Window | None = None
+    # What the words become along x, each told to the same checkpoint, and where.
+    scenes: tuple[Painter, ...] = ()
+    places: tuple[Scene, ...] = ()
     # A picture to begin from, of this pass's size (or of its own, where latents are resized).
     start: Start | None = None
     # Tells the noise that the picture came from, where the run begins from that.
@@ -87,6 +100,11 @@ class Pass:
     def checkpoint(self) -> Checkpoint:
         """The first painter's; all share one latent space."""
         return self.painters[0].checkpoint
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether a step asks the networks several times: for windows, for scenes."""
+        return self.window is not None or bool(self.scenes)
 
     @property
     def latent_mask(self) -> Tensor | None:
@@ -189,6 +207,11 @@ def _first(resolved: ImageRequest, checkpoint: Checkpoint, shelf: Shelf) -> Pass
         sigmas=sigmas.float(),
         shape=_shape(checkpoint, size),
         window=_in_columns(resolved, checkpoint.factor),
+        scenes=tuple(
+            _painter(_staged(resolved, scene), checkpoint, kind, shelf, steps=resolved.steps)
+            for scene in resolved.scenes
+        ),
+        places=resolved.scenes,
         start=start,
         inverse=None if start is None else _inverse(painter, resolved, start, kind, shelf),
         mask=mask,
@@ -196,6 +219,16 @@ def _first(resolved: ImageRequest, checkpoint: Checkpoint, shelf: Shelf) -> Pass
         seed_shape=_seed_shape(resolved, checkpoint.factor),
         notes=_notes(resolved, inpainting),
         is_counted=resolved.compat == "a1111",
+    )
+
+
+def _staged(resolved: ImageRequest, scene: Scene) -> ImageRequest:
+    """What the checkpoint is told in a scene."""
+    return replace(
+        resolved,
+        prompt=scene.prompt,
+        negative=resolved.negative if scene.negative is None else scene.negative,
+        cfg=resolved.cfg if scene.cfg is None else scene.cfg,
     )
 
 
@@ -367,4 +400,5 @@ def _seed_shape(resolved: ImageRequest, factor: int) -> tuple[int, int] | None:
 def _in_columns(request: ImageRequest, factor: int) -> Window | None:
     if request.window is None:
         return None
-    return Window(width=request.window.width // factor, stride=request.window.stride // factor)
+    width, stride = (pixels // factor for pixels in (request.window.width, request.window.stride))
+    return replace(request.window, width=width, stride=stride)

@@ -24,7 +24,10 @@ def known(p: Pass, before: Tensor | None, noise: Tensor) -> Tensor | None:
         return enlarged(p.enlargement, before, p.checkpoint)
     if p.start is None:
         return None
-    x = latents.encode(p.checkpoint, [p.start.image])
+    if p.window is None or p.shape[-1] <= p.window.width:
+        x = latents.encode(p.checkpoint, [p.start.image])
+    else:
+        x = latents.encode_parts(p.checkpoint, p.start.image, closed=p.window.closed)
     if x.shape[1:] != p.shape:
         x = interpolated(x, p.shape[1:], LATENT_UPSCALERS["Latent"])
     mask = p.latent_mask

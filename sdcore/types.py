@@ -30,6 +30,38 @@ class Window:
     width: int
     # Pixels from one window to the next, at most the width.
     stride: int
+    # Whether windows go round from the last column to the first.
+    closed: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """Other words that take over along x, or in part everywhere: another request to go toward.
+
+    Its weight at pixel x is `share`, times a ramp from 0 at begin to 1 at end where there is a
+    `span`. It stands over whatever scenes are before it.
+    """
+
+    prompt: str
+    # None is the request's own, here and below.
+    negative: str | None = None
+    cfg: float | None = None
+    # Of the first noise, to which it goes along an arc.
+    seed: int | None = None
+    # (begin, end) in pixels; None is everywhere.
+    span: tuple[int, int] | None = None
+    share: float = 1.0
+    # Whether the words themselves pass into one another, or what is drawn under each of them.
+    morphs: bool = False
+
+    def weight(self, x: Tensor) -> Tensor:
+        """The weight, 0 .. 1, at pixels x (n,)."""
+        if self.span is None:
+            return x.new_full(x.shape, self.share)
+        begin, end = self.span
+        if begin == end:
+            return (x >= end).to(x) * self.share
+        return ((x - begin) / (end - begin)).clamp(0, 1) * self.share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,6 +225,8 @@ class ImageRequest:
     # The axes on which the picture joins itself.
     tiling: Tiling = "none"
     window: Window | None = None
+    # What the words become: along x, or in part everywhere.
+    scenes: tuple[Scene, ...] = ()
     # Layers from the end of the text encoder, 1 is the last one.
     clip_skip: int = 1
     emphasis: Emphasis = "Original"

@@ -43,7 +43,7 @@ class Wardrobe:
 def wardrobe(passes: Sequence[Pass]) -> Iterator[Wardrobe]:
     """The LoRAs of all passes; afterwards the weights are bit for bit what they were."""
     wanted: dict[int, tuple[Checkpoint, dict[str, Lora]]] = {}
-    for painter in (painter for p in passes for painter in p.painters):
+    for painter in (painter for p in passes for painter in (*p.painters, *p.scenes)):
         _, loras = wanted.setdefault(id(painter.checkpoint), (painter.checkpoint, {}))
         loras.update(painter.loras)
     with ExitStack() as open_:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any, get_args
 
 from sdcore.infotext.line import number
@@ -20,6 +21,7 @@ from sdcore.types import (
     NoiseSource,
     Refiner,
     Resize,
+    Scene,
     Soft,
     Start,
     Variation,
@@ -138,8 +140,39 @@ def _interval(text: str) -> tuple[float, float]:
 
 
 def _window(text: str) -> Window:
-    width, stride = _sides(text)
-    return Window(width=width, stride=stride)
+    sides, _, form = text.partition(" ")
+    width, stride = _sides(sides)
+    return Window(width=width, stride=stride, closed=form != "open")
+
+
+def _write_window(window: Window) -> str:
+    return f"{window.width}x{window.stride}" + ("" if window.closed else " open")
+
+
+def _scenes(text: str) -> tuple[Scene, ...]:
+    try:
+        return tuple(_scene(part) for part in json.loads(text))
+    except (TypeError, AttributeError, KeyError, RecursionError) as error:
+        raise ValueError(text[:_DIGITS]) from error
+
+
+def _scene(plain: Mapping[str, Any]) -> Scene:
+    span = plain.get("span")
+    begin, end = (0, 0) if span is None else span
+    negative, cfg, seed = (plain.get(name) for name in ("negative", "cfg", "seed"))
+    return Scene(
+        prompt=str(plain["prompt"]),
+        negative=None if negative is None else str(negative),
+        cfg=None if cfg is None else float(cfg),
+        seed=None if seed is None else int(seed),
+        span=None if span is None else (int(begin), int(end)),
+        share=float(plain.get("share", 1.0)),
+        morphs=bool(plain.get("morphs", False)),
+    )
+
+
+def _write_scenes(scenes: tuple[Scene, ...]) -> str:
+    return json.dumps([asdict(scene) for scene in scenes])
 
 
 WHOLE = Form(write=str, read=_whole)
@@ -150,7 +183,8 @@ SIDES = Form(write=PAIR.write, read=_sides)
 SWITCH = _form({True: "True", False: "False"})
 BLUR = Form(write=_write_blur, read=_blur)
 INTERVAL = Form(write=lambda ends: " to ".join(map(number, ends)), read=_interval)
-WINDOW = Form(write=lambda window: f"{window.width}x{window.stride}", read=_window)
+WINDOW = Form(write=_write_window, read=_window)
+SCENES = Form(write=_write_scenes, read=_scenes)
 TILING = _form({"none": "False", "x": "x", "y": "y", "xy": "True"})
 REVERSE = _form({"ours": "ours", "plain": "False", "sigma adjustment": "True"})
 INVERTED = _form({False: "Inpaint masked", True: "Inpaint not masked"})
@@ -168,6 +202,7 @@ REQUEST = (
     _row("RNG", "noise", form=_named(NoiseSource), always=True),
     _row("Tiling", "tiling", form=TILING),
     _row("Window", "window", form=WINDOW),
+    _row("Scenes", "scenes", form=SCENES),
     _row("Emphasis", "emphasis", form=_named(Emphasis)),
     _row("Discard penultimate sigma", "discard_penultimate", form=SWITCH),
     _row("Compat", "compat", form=_named(Compat)),

@@ -8,7 +8,7 @@ from diffusers import EulerDiscreteScheduler
 from torch import Tensor
 
 from sdcore.conditioning import Context
-from sdcore.denoise import counted, masked, network, relayed, windowed
+from sdcore.denoise import counted, masked, network, relayed
 from sdcore.models.checkpoint import Checkpoint
 from sdcore.types import Denoiser
 
@@ -58,47 +58,6 @@ def test_an_estimate_in_bf16_is_near_and_comes_back_in_fp32(checkpoint: Checkpoi
         exact, rough = (network(c)(x, SIGMAS, Context(tokens=context)) for c in (checkpoint, half))
     assert rough.dtype == torch.float32
     torch.testing.assert_close(rough, exact, atol=0.05, rtol=0.05)
-
-
-def _pointwise(x: Tensor, sigma: Tensor, step: int) -> Tensor:
-    return torch.tanh(x) / sigma.view(-1, 1, 1, 1)
-
-
-def _global(x: Tensor, sigma: Tensor, step: int) -> Tensor:
-    return x - x.mean(dim=-1, keepdim=True)
-
-
-@pytest.mark.parametrize(("width", "stride"), [(4, 4), (4, 2), (5, 3), (4, 1), (12, 5), (99, 9)])
-def test_windows_of_a_pointwise_denoiser_are_the_denoiser(width: int, stride: int) -> None:
-    x = _randn(2, 3, 4, 12)
-    wide = windowed(_pointwise, width=width, stride=stride)
-    torch.testing.assert_close(wide(x, SIGMAS, 0), _pointwise(x, SIGMAS, 0))
-
-
-def test_each_column_is_the_mean_of_its_windows() -> None:
-    x = torch.tensor([1.0, 2.0, 3.0, 6.0]).view(1, 1, 1, 4)
-    means = {0: 1.5, 1: 2.5, 2: 4.5, 3: 3.5}  # of the windows (0 1) (1 2) (2 3) (3 0)
-    expected = [x[0, 0, 0, k].item() - (means[k] + means[k - 1 if k else 3]) / 2 for k in range(4)]
-    result = windowed(_global, width=2, stride=1)(x, SIGMAS[:1], 0)
-    assert result.flatten().tolist() == pytest.approx(expected)
-
-
-def test_windows_go_round() -> None:
-    x, wide = _randn(2, 3, 4, 16), windowed(_global, width=6, stride=4)
-    rolled = wide(x.roll(4, dims=-1), SIGMAS, 0)
-    torch.testing.assert_close(rolled, wide(x, SIGMAS, 0).roll(4, dims=-1))
-
-
-def test_a_picture_no_wider_than_a_window_goes_through_whole() -> None:
-    x = _randn(2, 3, 4, 6)
-    whole = windowed(_global, width=6, stride=3)(x, SIGMAS, 0)
-    assert torch.equal(whole, _global(x, SIGMAS, 0))
-
-
-def test_each_window_keeps_its_image_s_sigma() -> None:
-    x = _randn(2, 1, 1, 8)
-    seen = windowed(lambda x, s, step: s.view(-1, 1, 1, 1).expand_as(x), width=4, stride=2)
-    torch.testing.assert_close(seen(x, SIGMAS, 0), SIGMAS.view(2, 1, 1, 1).expand_as(x))
 
 
 def test_where_the_mask_is_0_the_estimate_is_what_is_known() -> None:
