@@ -32,15 +32,15 @@ def print_notes(notes: Sequence[str]) -> None:
 def print_loops(made: Made, *, load_s: float) -> None:
     """Where each take went, and how fast it was made."""
     for result, saved in made:
-        request, clip = result.request, result.loop.clip
+        request, seconds = result.request, result.tempo.duration_s
         bars = "bar" if request.bars == 1 else "bars"
         print(
             f"{saved.sound}  {request.bars} {bars} at {request.bpm:g} bpm, "
-            f"{clip.duration_s:.3f} s, {clip.rate} Hz, seed {request.seed}"
+            f"{seconds:.3f} s, {request.rate} Hz, seed {request.seed}"
         )
         print(f"{saved.picture}  {result.picture.width} x {result.picture.height} spectrogram")
     work_s = sum(result.seconds for result, _ in made)
-    sound_s = sum(result.loop.clip.duration_s for result, _ in made)
+    sound_s = sum(result.tempo.duration_s for result, _ in made)
     origin = made[0][0].origin
     threads = "1 thread" if origin.threads == 1 else f"{origin.threads} threads"
     where = f"{origin.device}, {threads}" if origin.device == "cpu" else origin.device
@@ -59,9 +59,9 @@ def loops_document(
             "sound": str(saved.sound),
             "picture": str(saved.picture),
             "seed": result.request.seed,
-            "samples": result.loop.clip.n,
-            "rate": result.loop.clip.rate,
-            "duration_s": result.loop.clip.duration_s,
+            "samples": result.tempo.samples(result.request.rate),
+            "rate": result.request.rate,
+            "duration_s": result.tempo.duration_s,
             "seconds": round(result.seconds, 4),
             "rtf": round(result.rtf, 4),
         }

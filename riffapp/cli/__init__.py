@@ -9,32 +9,17 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from riffapp import __version__, settings, terminal
-from riffapp.cli import image, models
-from riffapp.cli.common import add_json, add_machine, add_output, device, report, threads
-from riffapp.errors import USER, UsageError, blame
-
-if TYPE_CHECKING:
-    from riffapp.studio.files import Saved
-    from riffapp.studio.types import LoopRequest, LoopResult
+from riffapp.cli import image, loop, models
+from riffapp.cli.common import add_json, add_machine, add_output, report
+from riffapp.errors import USER, blame
 
 _STOPPED = 130
-
-_NAMES = """\
-files:
-  -o loop.wav              writes loop.wav and its spectrogram loop.png, in place of older ones
-  -o loop.wav --takes 3    writes loop_1.wav, loop_2.wav, loop_3.wav, and a picture beside each
-  -o FOLDER, or no -o      names them after the words, tempo and seed, and never replaces a file:
-                           where the name is taken, -2, -3 ... is put behind it
-A picture that riffapp did not make is never replaced. Each file holds all its settings:
-  riffapp loop --from loop.png -o again.wav    makes the same bytes again
-"""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -71,8 +56,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"riffapp {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    loop.add(commands)
     for add in (
-        _add_loop,
         _add_image_to_audio,
         _add_audio_to_image,
         _add_info,
@@ -85,85 +70,6 @@ def _parser() -> argparse.ArgumentParser:
     image.add(commands)
     models.add(commands)
     return parser
-
-
-# ---- loop -------------------------------------------------------------------------------------
-
-
-def _add_loop(commands: Any) -> None:
-    p = commands.add_parser(
-        "loop",
-        help="make a loop from words",
-        epilog=_NAMES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    p.add_argument("prompt", nargs="?", help='what to play: "house drums, saw bass, A minor"')
-    p.add_argument("--negative", metavar="WORDS", help="what to keep out")
-    p.add_argument("--bpm", type=float, help="exact tempo, 40 to 240 (120)")
-    p.add_argument("--bars", type=int, help="length: 1, 2, 4 or 8 bars (2)")
-    p.add_argument("--meter", help="4/4, the only one that is taught")
-    p.add_argument("--key", help="such as 'A minor' or 'F#'")
-    p.add_argument("--seed", type=int, help="the same seed gives the same loop (-1: draw one)")
-    p.add_argument("--takes", type=int, help="how many, with seeds seed, seed+1, ... (1)")
-    p.add_argument("--steps", type=int, help="denoising steps")
-    p.add_argument("--cfg", type=float, help="how closely to follow the words")
-    p.add_argument("--sampler", help="'DPM++ 2M', 'Euler', 'Euler a'")
-    p.add_argument("--schedule", help="'Karras', 'Uniform'")
-    p.add_argument("--quality", help="of the sound: draft, fast, best (fast)")
-    p.add_argument("--rate", type=int, help="44100 or 48000 Hz (44100)")
-    p.add_argument("--bit-depth", help="of WAV and FLAC: 16, 24, float (16; float: WAV only)")
-    p.add_argument("--checkpoint", help="name, folder or hub id (loops)")
-    p.add_argument(
-        "--from", dest="source", type=Path, metavar="FILE", help="settings of a PNG or sound file"
-    )
-    add_output(p, "sound file: .wav, .flac, .ogg or .mp3; or a folder")
-    p.add_argument("--format", help="wav, flac, ogg or mp3, where -o names none (wav)")
-    add_machine(p)
-    p.set_defaults(run=_loop)
-
-
-def _loop(args: argparse.Namespace) -> int:
-    from riffapp.studio import checkpoints, files, text_to_audio
-
-    found = settings.load()
-    request, origin = _wish(args, found)
-    sound = checkpoints.read_sound(request.checkpoint)
-    planned = text_to_audio.plan_loop(request, sound)
-    paths = files.targets(args.output, planned, suffix=args.format)
-    start = time.perf_counter()
-    instrument = checkpoints.load(
-        planned.checkpoint,
-        device=device(args, found, origin),
-        threads=threads(args, found, origin),
-    )
-    load_s = time.perf_counter() - start
-    made: list[tuple[LoopResult, Saved]] = []
-    with terminal.Bar(shown=not (args.json or found.plain)) as on_progress:
-        loops = text_to_audio.make_loops(instrument, planned, on_progress=on_progress)
-        for result, path in zip(loops, paths, strict=True):
-            made.append((result, files.save(result, path)))
-    notes = [*made[0][0].warnings, *text_to_audio.strayed(origin, made[0][0].origin)]
-    if args.json:
-        terminal.dump(terminal.loops_document(planned, made, notes, load_s=load_s))
-    else:
-        terminal.print_loops(made, load_s=load_s)
-        terminal.print_notes(notes)
-    return 0
-
-
-def _wish(args: argparse.Namespace, found: settings.Settings) -> tuple[LoopRequest, Any]:
-    """The request from a file's settings, or from nothing, with the flags on top."""
-    from riffapp.studio import files
-    from riffapp.studio.types import LoopRequest
-
-    flags = {f.name: getattr(args, f.name) for f in fields(LoopRequest)}
-    flags = {name: value for name, value in flags.items() if value is not None}
-    if args.source is not None:
-        record = files.record_of(args.source)
-        return replace(record.request, **flags), record.origin
-    if args.prompt is None:
-        raise UsageError("no prompt: say what to play, such as 'house drums, saw bass', or --from")
-    return LoopRequest(**{"checkpoint": found.checkpoint, **flags}), None
 
 
 # ---- pictures and files -----------------------------------------------------------------------

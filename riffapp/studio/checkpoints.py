@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from riffapp.errors import UsageError
 
 if TYPE_CHECKING:
-    from audio.types import SpectrogramParams
+    from audio.types import SpectrogramParams, Tempo
     from sdcore.models.checkpoint import Checkpoint
 
 EMBEDDED = Path(__file__).resolve().parents[1] / "checkpoints"
@@ -47,14 +47,35 @@ class Sound:
     cfg: float
     sampler: str
     schedule: str
+    width: int = 512
 
-    @property
-    def columns_per_bar(self) -> int:
-        """Picture columns of one bar of 4/4."""
+    def columns(self, tempo: Tempo) -> int:
+        """The width of a picture of this musical length, a multiple of 8.
+
+        On a beat grid the same at any tempo; on a time grid the nearest to the grid's own hop.
+        """
         from audio.types import BeatFrames
 
-        assert isinstance(self.params.frames, BeatFrames)  # read_sound lets no other in
-        return self.params.frames.per_beat * 4
+        if isinstance(self.params.frames, BeatFrames):
+            return self.params.frames.per_beat * tempo.beats
+        hop_s = self.params.frames.hop_ms / 1000
+        return max(8, round(tempo.duration_s / hop_s / 8) * 8)
+
+    @property
+    def widest(self) -> int:
+        """Picture columns that the training knew at once, at most."""
+        from audio.types import BeatFrames
+
+        if isinstance(self.params.frames, BeatFrames):
+            return self.params.frames.per_beat * 4 * max(self.bars)
+        return self.width
+
+    @property
+    def draws_circles(self) -> bool:
+        """Whether the model was taught loops that close: those on a beat grid are."""
+        from audio.types import BeatFrames
+
+        return isinstance(self.params.frames, BeatFrames)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,16 @@ from dataclasses import MISSING, Field, asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from riffapp.errors import UsageError
-from riffapp.studio.types import METER, LoopRequest, LoopResult, Origin
+from riffapp.studio.types import (
+    METER,
+    Journey,
+    LoopRequest,
+    LoopResult,
+    Mark,
+    Origin,
+    Timeline,
+    Variant,
+)
 
 if TYPE_CHECKING:
     from sdcore.types import ImageRequest
@@ -138,6 +147,7 @@ def _read(cls: type[Any], plain: Any) -> Any:
 
 # Annotations are text here (postponed); this is all that the two records hold.
 _KINDS: dict[str, tuple[type, ...]] = {
+    "bool": (bool,),
     "str": (str,),
     "int": (int,),
     "float": (float, int),
@@ -147,8 +157,21 @@ _KINDS: dict[str, tuple[type, ...]] = {
 }
 
 
+_PARTS: dict[str, type[Any]] = {
+    "Timeline | None": Timeline,
+    "Journey | None": Journey,
+    "Variant | None": Variant,
+}
+
+
 def _checked(f: Field[Any], value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, _KINDS[str(f.type)]):
+    kind = str(f.type)
+    if kind in _PARTS:
+        return None if value is None else _read(_PARTS[kind], value)
+    if kind == "tuple[Mark, ...]" and isinstance(value, list):
+        return tuple(_read(Mark, mark) for mark in value)
+    is_number = isinstance(value, bool) and kind != "bool"
+    if is_number or not isinstance(value, _KINDS.get(kind, ())):
         raise UsageError(f"the file's settings are damaged: '{f.name}' is {value!r}")
     return value
 

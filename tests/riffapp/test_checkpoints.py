@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from audio.types import Tempo
 from riffapp.errors import UsageError
 from riffapp.studio import checkpoints
 from sdcore.errors import ModelError
@@ -31,7 +32,7 @@ def rewrite(folder: Path, **changes: Any) -> str:
 def test_a_checkpoint_says_how_it_sounds(tiny: Path) -> None:
     sound = checkpoints.read_sound(str(tiny))
     assert sound.bars == (1, 2)
-    assert sound.columns_per_bar == 64
+    assert sound.columns(Tempo(bpm=77, beats=4)) == 64
     assert "saw bass" in sound.words
     assert (sound.steps, sound.cfg) == (2, 3.0)
 

@@ -10,7 +10,8 @@ import pytest
 from riffapp.errors import MachineError, UsageError
 from riffapp.studio import files
 from riffapp.studio.checkpoints import Instrument
-from riffapp.studio.text_to_audio import make_loops, plan_loop
+from riffapp.studio.plan import plan_loop
+from riffapp.studio.text_to_audio import make_loops
 from riffapp.studio.types import LoopRequest
 
 WISH = LoopRequest(prompt="house drums, saw bass", key="F# minor", bpm=124, seed=7)

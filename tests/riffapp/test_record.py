@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from audio.types import Clip, Loop, Tempo
+from audio.types import BeatFrames, DecibelCurve, SpectrogramParams
 from riffapp.errors import UsageError
 from riffapp.studio import record
-from riffapp.studio.types import LoopRequest, LoopResult, Origin
+from riffapp.studio.types import Journey, LoopRequest, LoopResult, Mark, Origin, Timeline, Variant
 
 REQUEST = LoopRequest(
     prompt='say "hi", then: 1, 2',
@@ -31,24 +31,35 @@ REQUEST = LoopRequest(
     bit_depth="24",
     checkpoint="my models/a, b",
 )
+PARAMS = SpectrogramParams(n_mels=128, frames=BeatFrames(per_beat=32), curve=DecibelCurve())
 ORIGIN = Origin(sha256="ab" * 32, device="cpu", threads=2, torch="2.11.0", riffapp="0.1.0")
 
 
 def result(request: LoopRequest = REQUEST) -> LoopResult:
-    tempo = Tempo(bpm=240.0, beats=1)
-    clip = Clip(samples=np.zeros((1, tempo.samples(8000)), np.float32), rate=8000)
     return LoopResult(
-        loop=Loop(clip=clip, tempo=tempo),
         picture=Image.new("RGB", (512, 128)),
-        params=None,  # type: ignore[arg-type]  # not part of the record
+        params=PARAMS,
         request=request,
         origin=ORIGIN,
-        seconds=0.5,
+        drawing_s=0.5,
     )
 
 
 def test_what_is_written_is_read() -> None:
     assert record.read(record.texts(result())) == record.Record(request=REQUEST, origin=ORIGIN)
+
+
+def test_words_along_the_time_are_read_back() -> None:
+    marks = (Mark(bar=4, prompt="drums"), Mark(bar=6.5, prompt='bass, "loud"'))
+    wished = (
+        replace(REQUEST, bars=8, closed=False, timeline=Timeline(marks=marks, blend_beats=2.0)),
+        replace(REQUEST, journey=Journey(prompt="lead", seed=5, share=0.25)),
+        replace(REQUEST, variant=Variant(seed=0, distance=0.5)),
+    )
+    for request in wished:
+        assert record.read(record.texts(result(request))) == record.Record(
+            request=request, origin=ORIGIN
+        )
 
 
 def test_the_parameters_text_alone_makes_the_same_request() -> None:

@@ -10,17 +10,10 @@ import pytest
 from audio.types import Tempo
 from riffapp.errors import RiffappError, UsageError
 from riffapp.studio.checkpoints import Instrument
-from riffapp.studio.text_to_audio import (
-    Progress,
-    image_request,
-    make_loops,
-    plan_loop,
-    render,
-    strayed,
-    warnings,
-    window,
-)
-from riffapp.studio.types import LoopRequest
+from riffapp.studio.drawing import image_request, window
+from riffapp.studio.plan import plan_loop, warnings
+from riffapp.studio.text_to_audio import Progress, make_loops, render, strayed
+from riffapp.studio.types import Journey, LoopRequest, Mark, Timeline, Variant
 from sdcore.errors import UnknownName
 
 WISH = LoopRequest(prompt="house drums, A minor", bpm=240, bars=1, seed=0, quality="draft")
@@ -74,8 +67,8 @@ def test_progress_counts_the_steps_of_all_takes(instrument: Instrument) -> None:
 
 def test_bars_beyond_the_training_are_drawn_in_windows(instrument: Instrument) -> None:
     sound = instrument.sound
-    assert window(1, sound) is None and window(2, sound) is None
-    wide = window(8, sound)
+    assert window(64, sound) is None and window(128, sound) is None
+    wide = window(512, sound)
     assert wide is not None and (wide.width, wide.stride) == (128, 64)
     (take,) = make_loops(instrument, replace(WISH, bars=8))
     assert take.loop.clip.n == Tempo(bpm=240, beats=32).samples(44100)
@@ -110,8 +103,31 @@ def test_planning_leaves_nothing_open(instrument: Instrument) -> None:
         ({"bpm": 0.0}, "bpm 0 is outside 40 to 240"),
         ({"bpm": 240.1}, "bpm 240.1 is outside 40 to 240"),
         ({"bpm": float("nan")}, "bpm nan is outside"),
-        ({"bars": 1000}, "bars 1000: a loop has 1, 2, 4, 8 bars"),
-        ({"bars": 3}, "bars 3: a loop has 1, 2, 4, 8 bars"),
+        ({"bars": 0}, "bars 0: a piece has 1 to 1200 bars"),
+        ({"bars": 1201}, "bars 1201: a piece has 1 to 1200 bars"),
+        ({"bars": 300, "bpm": 40}, "300 bars at 40 bpm are 1800 s: a piece has at most 1200 s"),
+        (
+            {"timeline": Timeline(marks=(Mark(bar=1, prompt="b"),))},
+            "bar 1 stands after bar 0 in a piece of 1 bars",
+        ),
+        (
+            {
+                "bars": 8,
+                "timeline": Timeline(marks=(Mark(bar=4, prompt="b"), Mark(bar=2, prompt="c"))),
+            },
+            "bar 2 stands after bar 4 in a piece of 8 bars",
+        ),
+        (
+            {"bars": 8, "timeline": Timeline(marks=(Mark(bar=4, prompt=" "),))},
+            "the prompt from bar 4 on is empty",
+        ),
+        ({"journey": Journey(prompt="")}, "the journey's prompt is empty"),
+        ({"journey": Journey(prompt="a", share=2.0)}, "the journey's share 2 is outside 0 to 1"),
+        ({"variant": Variant(distance=1.5)}, "the variant's distance 1.5 is outside 0 to 1"),
+        (
+            {"timeline": Timeline(marks=()), "journey": Journey(prompt="a")},
+            "a timeline and a journey: give one of them",
+        ),
         ({"meter": "3/4"}, "meter '3/4': loops are made in 4/4 only"),
         ({"key": "H minor"}, "key 'H minor' is not a key"),
         ({"takes": 0}, "takes 0 is outside 1 to 64"),

@@ -9,8 +9,9 @@ import streamlit as st
 from riffapp import settings
 from riffapp.errors import RiffappError
 from riffapp.settings import Settings
-from riffapp.studio import checkpoints, prompts, text_to_audio
+from riffapp.studio import checkpoints, prompts
 from riffapp.studio.checkpoints import Sound
+from riffapp.studio.plan import plan_loop
 from riffapp.studio.types import LoopResult
 from riffapp.ui import downloads, say
 from riffapp.ui.components import wish
@@ -98,7 +99,7 @@ def _start(found: Settings, sound: Sound) -> None:
     """Queue what the widgets say, or keep the sentence that refuses it."""
     st.session_state.refusal = None
     try:
-        planned = text_to_audio.plan_loop(wish.request(), sound)
+        planned = plan_loop(wish.request(), sound)
     except Exception as error:  # a defect is a sentence too, with its traceback in the log
         st.session_state.refusal = sentence_for(error)
         return

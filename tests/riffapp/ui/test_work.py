@@ -11,6 +11,7 @@ from riffapp.errors import UsageError
 from riffapp.settings import Settings
 from riffapp.studio import checkpoints, text_to_audio
 from riffapp.studio.checkpoints import Instrument
+from riffapp.studio.plan import plan_loop
 from riffapp.studio.text_to_audio import OnProgress, Progress
 from riffapp.studio.types import LoopRequest, LoopResult
 from riffapp.ui.work import Work, Worker
@@ -28,7 +29,7 @@ def worker(instrument: Instrument, monkeypatch: pytest.MonkeyPatch) -> Worker:
 
 def wish(instrument: Instrument, **parts: object) -> LoopRequest:
     asked = LoopRequest(prompt="house", bars=1, quality="draft", **parts)  # type: ignore[arg-type]
-    return text_to_audio.plan_loop(asked, instrument.sound)
+    return plan_loop(asked, instrument.sound)
 
 
 def test_works_are_made_in_turn(worker: Worker, instrument: Instrument) -> None:
