@@ -36,8 +36,9 @@ def analyse(
     *,
     tempo: Tempo | None = None,
     circular: bool = False,
+    frames: int | None = None,
 ) -> Spectrogram:
-    """The spectrogram of a clip at the params' own rate.
+    """The spectrogram of a clip at the params' own rate; `frames` wide, where a time grid asks.
 
     A PowerCurve without a maximum gets the picture's own, so that the level can be kept.
     A mono clip fills both channels of stereo params; stereo sound is averaged for mono ones.
@@ -47,7 +48,7 @@ def analyse(
         raise ParameterError(
             f"a clip at {clip.rate} Hz, params at {params.rate} Hz: resample the clip first"
         )
-    p = layout(params, tempo=tempo, n_samples=clip.n, circular=circular)
+    p = layout(params, tempo=tempo, n_samples=clip.n, circular=circular, frames=frames)
     if p.n_samples != clip.n:
         raise ParameterError(
             f"a clip of {clip.n} samples: the tempo asks for exactly {p.n_samples}"

@@ -77,6 +77,14 @@ def read(path: Path) -> Clip:
     return Clip(samples=np.ascontiguousarray(samples.T), rate=rate)
 
 
+def duration_s(path: Path) -> float:
+    """How long the sound in a file says it is, nothing of it being decoded. Raises as `read`."""
+    with _opened(path) as file:
+        file.seek(0)
+        with sf.SoundFile(file) as sound:
+            return float(sound.frames / sound.samplerate)
+
+
 def read_tags(path: Path) -> dict[str, str]:
     """The texts in a file by name; {} where it holds none. Raises as `read` does."""
     with _opened(path) as file:

@@ -40,6 +40,14 @@ def filters(params: SpectrogramParams, n_fft: int) -> Tensor:
     return _bank(_key(params), n_fft)
 
 
+def bands_between(params: SpectrogramParams, low_hz: float, high_hz: float) -> tuple[int, int]:
+    """The bands [first, last) whose middles lie in low_hz .. high_hz."""
+    low, high = hz_to_mel(torch.tensor([params.min_hz, params.max_hz], dtype=torch.float64))
+    middles = mel_to_hz(torch.linspace(float(low), float(high), params.n_mels + 2)[1:-1])
+    first, last = torch.searchsorted(middles, torch.tensor([low_hz, high_hz]))
+    return int(first), int(last)
+
+
 def to_mel(magnitudes: Tensor, params: SpectrogramParams, p: StftParams) -> Tensor:
     """Mel magnitudes (C, n_mels, frames) of linear ones (C, bins, frames)."""
     top = min(p.bins, int(params.max_hz * p.n_fft / params.rate) + 2)  # no filter reaches higher

@@ -74,8 +74,8 @@ def layout(
 ) -> StftParams:
     """The frames for a musical length, a length in samples, or a picture `frames` wide.
 
-    Beat grids need `tempo`. On time grids the hop is fixed when linear; when circular the frames
-    are spread evenly over the length, nearest to the asked hop.
+    Beat grids need `tempo`. On time grids the hop is fixed when linear; of a circle or a musical
+    length the frames, as many as are asked or as come nearest to that hop, are spread evenly.
     """
     if isinstance(params.frames, BeatFrames):
         return _beat_layout(params, params.frames, tempo, circular)
@@ -87,15 +87,22 @@ def layout(
         if frames is None:
             raise ParameterError("a time grid needs a length: give tempo, n_samples or frames")
         n_samples = frames * hop if circular else max(1, frames - 1) * hop
-    if circular:
-        frames = max(1, round(n_samples / hop))
+    window = round(grid.window_ms * rate / 1000)
+    step = Fraction(hop)
+    if circular or tempo is not None:
+        frames = max(1, round(n_samples / hop)) if frames is None else frames
+        step = Fraction(n_samples, frames)
+        if not 1 <= step <= window / 2:
+            raise ParameterError(
+                f"{frames} frames over {n_samples} samples: give a width near {n_samples / hop:.0f}"
+            )
     return StftParams(
         n_samples=n_samples,
         frames=frames or 1 + n_samples // hop,
-        window=round(grid.window_ms * rate / 1000),
+        window=window,
         n_fft=round(grid.padded_ms * rate / 1000),
         circular=circular,
-        hop=Fraction(n_samples, frames) if circular and frames else Fraction(hop),
+        hop=step,
     )
 
 
@@ -273,7 +280,7 @@ def fold(extended: Tensor, p: StftParams) -> Tensor:
     core = extended[:, before : before + n]
     if p.circular:
         core[:, n - before :] += extended[:, :before]
-        core[:, :after] += extended[:, before + n :]
+        core[:, :after] += extended[:, before + n : before + n + after]
     return core
 
 

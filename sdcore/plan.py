@@ -112,7 +112,8 @@ class Pass:
         if self.mask is None or self.inpainting is None or self.inpainting.mask is None:
             return None
         size = (self.shape[2], self.shape[1])
-        mask = latent_mask(self.inpainting.mask, size, rounded=self.mask.soft is None)
+        rounded = self.mask.soft is None and not self.mask.graded
+        mask = latent_mask(self.inpainting.mask, size, rounded=rounded)
         return mask.to(self.checkpoint.device)
 
 

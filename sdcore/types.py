@@ -145,6 +145,8 @@ class Mask:
     # As large: where the walk draws, if that is elsewhere than where the result shows; white.
     latent: Image | None = None
     inverted: bool = False
+    # Whether greys count, as shares of what is drawn, or are rounded to black and white.
+    graded: bool = False
     # Gaussian, sigma in pixels, along x and y.
     blur: tuple[float, float] = (4.0, 4.0)
     # What lies under the mask at first.

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from riffapp import __version__, settings, terminal
-from riffapp.cli import image, loop, models
+from riffapp.cli import image, loop, models, packs, remake
 from riffapp.cli.common import add_json, add_machine, add_output, report
 from riffapp.errors import USER, blame
 
@@ -55,8 +55,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="riffapp", description="Loops from words, tempo-exact and without a seam."
     )
     parser.add_argument("--version", action="version", version=f"riffapp {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, dest="command")
     loop.add(commands)
+    remake.add(commands)
     for add in (
         _add_image_to_audio,
         _add_audio_to_image,
@@ -69,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         add(commands)
     image.add(commands)
     models.add(commands)
+    packs.add(commands)
     return parser
 
 

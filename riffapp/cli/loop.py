@@ -101,6 +101,10 @@ def _wish(args: argparse.Namespace, found: settings.Settings) -> tuple[LoopReque
     flags |= along(args)
     if args.source is not None:
         record = files.record_of(args.source)
+        if record.source is not None:
+            raise UsageError(
+                f"{args.source} was made from another sound: its words alone make none"
+            )
         return replace(record.request, **flags), record.origin
     if "prompt" not in flags:
         raise UsageError("no prompt: say what to play, such as 'house drums, saw bass', or --from")

@@ -1,11 +1,13 @@
 """Which checkpoint is meant, and what it says of how it sounds.
 
-A checkpoint is a name ('loops', embedded), a folder in diffusers layout, or a hub id
-('owner/name'). Its `sound.json` makes it an instrument:
+A checkpoint is a name ('loops', embedded), a folder in diffusers layout, a single file, or a hub id
+('owner/name'). Its `sound.json` (of `some.safetensors`: `some.sound.json` beside it) makes it an
+instrument; Riffusion's, by its name, is known without one:
 
     params    SpectrogramParams of its pictures
     template  how words, key and tempo become its prompt, e.g. "{prompt}, {key}, {bpm} bpm"
-    bars      lengths it was trained on; meter, "4/4"
+    bars      lengths it was trained on, on a beat grid; width, in columns, on a time grid
+    meter     "4/4"
     words     every word it was taught
     groups    the words that a person may pick from, by what they are about
     licence   of the weights
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 EMBEDDED = Path(__file__).resolve().parents[1] / "checkpoints"
 SOUND_FILE = "sound.json"
+RIFFUSION_SOUND = EMBEDDED / "riffusion.sound.json"
 MAX_THREADS = 256
 
 
@@ -96,7 +99,7 @@ def names() -> tuple[str, ...]:
 
 
 def folder(ref: str) -> Path:
-    """The folder that `ref` means; a hub id is fetched into the hub's own cache once.
+    """The folder, or single file, that `ref` means; a hub id is fetched into its cache once.
 
     Raises UsageError when nothing of that name is here and it is no hub id.
     """
@@ -108,8 +111,12 @@ def folder(ref: str) -> Path:
     path = Path(ref).expanduser()
     if path.is_dir():
         return path
-    if path.exists():
-        raise UsageError(f"checkpoint '{ref}' is a file: give a folder in diffusers layout")
+    if path.is_file():
+        if path.suffix.lower() in (".safetensors", ".ckpt"):
+            return path
+        raise UsageError(
+            f"checkpoint '{ref}' is a file: give a folder in diffusers layout, or a .safetensors"
+        )
     if ref.count("/") == 1 and not ref.startswith((".", "/", "~")):
         from sdcore.models import fetch
 
@@ -125,8 +132,8 @@ def read_sound(ref: str) -> Sound:
 
     Raises UsageError where it says nothing (an image model) or nothing usable.
     """
-    path = folder(ref) / SOUND_FILE
-    if not path.is_file():
+    path = _sound_file(ref)
+    if path is None:
         raise UsageError(
             f"checkpoint '{ref}' has no {SOUND_FILE}: it is an image model and does not say how "
             "its pictures sound; choose one that does, such as 'loops'"
@@ -157,6 +164,16 @@ def load(ref: str, *, device: str = "auto", threads: int | None = None) -> Instr
     return Instrument(name=ref, checkpoint=checkpoint, sound=sound)
 
 
+def _sound_file(ref: str) -> Path | None:
+    """Where it stands how the checkpoint sounds."""
+    path = folder(ref)
+    own = path / SOUND_FILE if path.is_dir() else path.with_suffix(f".{SOUND_FILE}")
+    if own.is_file():
+        return own
+    names = (ref, path.name)
+    return RIFFUSION_SOUND if any("riffusion" in name.lower() for name in names) else None
+
+
 def _sound(plain: Any, path: Path) -> Sound:
     from audio.errors import AudioError
     from audio.types import BeatFrames, SpectrogramParams
@@ -169,7 +186,7 @@ def _sound(plain: Any, path: Path) -> Sound:
         sound = Sound(
             params=params,
             template=str(plain.get("template", "{prompt}")),
-            bars=tuple(sorted(int(n) for n in plain.get("bars", [2]))),
+            bars=tuple(sorted(int(n) for n in plain.get("bars", []))),
             meter=str(plain.get("meter", "4/4")),
             words=_texts(plain.get("words", [])),
             groups={name: _texts(words) for name, words in plain.get("groups", {}).items()},
@@ -178,11 +195,14 @@ def _sound(plain: Any, path: Path) -> Sound:
             cfg=float(defaults.get("cfg", 4.0)),
             sampler=str(defaults.get("sampler", "DPM++ 2M")),
             schedule=str(defaults.get("schedule", "Karras")),
+            width=int(plain.get("width", 512)),
         )
     except (AudioError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(f"{path}: {error}") from error
-    if not isinstance(params.frames, BeatFrames) or not sound.bars:
-        raise UsageError(f"{path}: loops need a beat grid and trained bars, so that tempo is exact")
+    if isinstance(params.frames, BeatFrames) and not sound.bars:
+        raise UsageError(f"{path}: a beat grid needs the bars of the training: give 'bars'")
+    if sound.width < 8 or sound.width % 8:
+        raise UsageError(f"{path}: width {sound.width}: give a multiple of 8 columns")
     return sound
 
 

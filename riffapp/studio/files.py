@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from audio.pictures import Picture
     from audio.types import Clip, Tempo
     from riffapp.studio.pictures import Drawn
+    from riffapp.studio.remake import Remade
 
 SOUND_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 PICTURE_SUFFIX = ".png"
@@ -116,14 +118,39 @@ def save(result: LoopResult, path: Path) -> Saved:
     return Saved(sound=path, picture=picture)
 
 
-def save_clip(clip: Clip, path: Path, *, bit_depth: str, tempo: Tempo | None = None) -> None:
-    """Write a sound that no request made, with its tempo where it has one."""
+def save_remade(remade: Remade, path: Path, *, bit_depth: str) -> Saved:
+    """Write what was made from another sound, and its picture beside it, as `save` does."""
+    from audio import pictures
+
+    texts = record.remade_texts(remade)
+    save_clip(remade.clip, path, bit_depth=bit_depth, tempo=remade.tempo, texts=texts)
+    picture, canvas = path.with_suffix(PICTURE_SUFFIX), remade.canvas
+    pictures.write(
+        picture,
+        remade.picture,
+        canvas.params,
+        tempo=canvas.tempo,
+        circular=canvas.closed,
+        texts=texts,
+    )
+    return Saved(sound=path, picture=picture)
+
+
+def save_clip(
+    clip: Clip,
+    path: Path,
+    *,
+    bit_depth: str,
+    tempo: Tempo | None = None,
+    texts: Mapping[str, str] | None = None,
+) -> None:
+    """Write a sound that no request made alone, with its tempo where it has one."""
     from audio import files
 
     if bit_depth not in BIT_DEPTHS:
         raise UsageError(f"unknown bit depth '{bit_depth}': known are {', '.join(BIT_DEPTHS)}")
     _refuse_depth(path, bit_depth)
-    files.write(path, clip, subtype=SUBTYPES[bit_depth], tempo=tempo)
+    files.write(path, clip, subtype=SUBTYPES[bit_depth], tempo=tempo, tags=texts)
 
 
 def save_drawing(drawn: Drawn, path: Path) -> None:

@@ -30,6 +30,7 @@ from riffapp.studio.types import (
 )
 
 if TYPE_CHECKING:
+    from riffapp.studio.remake import Remade
     from sdcore.types import ImageRequest
 
 PARAMETERS, DOCUMENT = "parameters", "riffapp"
@@ -43,12 +44,27 @@ class Record:
 
     request: LoopRequest
     origin: Origin | None = None
+    # Of what was made from another sound: its sha256, and how far it was drawn from it.
+    source: Mapping[str, Any] | None = None
 
 
 def texts(result: LoopResult) -> dict[str, str]:
     """The two texts that go into a loop's files."""
     text = document("loop", request=asdict(result.request), origin=asdict(result.origin))
     return {PARAMETERS: parameters(result), DOCUMENT: text}
+
+
+def remade_texts(remade: Remade) -> dict[str, str]:
+    """The text that goes into the files of what was made from another sound."""
+    source = {
+        "sha256": remade.canvas.sha256,
+        "lead": remade.canvas.lead,
+        "strength": remade.strength,
+    }
+    text = document(
+        "remake", request=asdict(remade.request), origin=asdict(remade.origin), source=source
+    )
+    return {DOCUMENT: text}
 
 
 def document(kind: str, **parts: dict[str, Any]) -> str:
@@ -127,11 +143,16 @@ def _from_document(text: str) -> Record | None:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"the file's settings are damaged ({error})") from error
-    if not isinstance(found, dict) or found.get("kind") != "loop":
+    if not isinstance(found, dict) or found.get("kind") not in ("loop", "remake"):
         return None
     request = _read(LoopRequest, found.get("request"))
     origin = found.get("origin")
-    return Record(request=request, origin=None if origin is None else _read(Origin, origin))
+    source = found.get("source")
+    return Record(
+        request=request,
+        origin=None if origin is None else _read(Origin, origin),
+        source=source if isinstance(source, dict) else None,
+    )
 
 
 def _read(cls: type[Any], plain: Any) -> Any:

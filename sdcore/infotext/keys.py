@@ -244,6 +244,7 @@ ALTERNATIVE = (
 )
 MASK = (
     _row("Mask mode", "inverted", form=INVERTED),
+    _row("Mask greys", "graded", form=SWITCH),
     _row("Mask blur", "blur", form=BLUR, always=True),
     _row("Masked content", "content", form=_named(Content)),
     _row("Inpaint area", "only_masked", form=ONLY_MASKED),

@@ -51,8 +51,8 @@ def test_an_image_model_is_refused_for_sound(copy: Path) -> None:
     ("changes", "sentence"),
     [
         ({"params": {"rate": 3}}, "rate 3 Hz is outside"),
-        ({"params": {"frames": {"kind": "time"}}}, "loops need a beat grid"),
-        ({"bars": []}, "trained bars"),
+        ({"params": {"frames": {"kind": "time"}}, "width": 100}, "width 100: give a multiple of 8"),
+        ({"bars": []}, "a beat grid needs the bars of the training"),
         ({"bars": ["two"]}, "invalid literal"),
         ({"defaults": {"steps": "many"}}, "invalid literal"),
         ({"params": 7}, "sound.json"),
