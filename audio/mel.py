@@ -42,10 +42,24 @@ def filters(params: SpectrogramParams, n_fft: int) -> Tensor:
 
 def bands_between(params: SpectrogramParams, low_hz: float, high_hz: float) -> tuple[int, int]:
     """The bands [first, last) whose middles lie in low_hz .. high_hz."""
-    low, high = hz_to_mel(torch.tensor([params.min_hz, params.max_hz], dtype=torch.float64))
-    middles = mel_to_hz(torch.linspace(float(low), float(high), params.n_mels + 2)[1:-1])
-    first, last = torch.searchsorted(middles, torch.tensor([low_hz, high_hz]))
+    corners = _corners(params.n_mels, params.min_hz, params.max_hz)
+    first, last = torch.searchsorted(corners[1:-1], torch.tensor([low_hz, high_hz]))
     return int(first), int(last)
+
+
+def band_edges(params: SpectrogramParams, first: int, last: int) -> tuple[float, float]:
+    """Hz between the middles of bands [first, last) and their neighbours': 0 and half the rate at
+    the ends of the scale."""
+    corners = _corners(params.n_mels, params.min_hz, params.max_hz)
+    low_hz = float(corners[first : first + 2].mean()) if first > 0 else 0.0
+    high_hz = float(corners[last : last + 2].mean()) if last < params.n_mels else params.rate / 2
+    return low_hz, high_hz
+
+
+def _corners(n_mels: int, min_hz: float, max_hz: float) -> Tensor:
+    """Hz (n_mels + 2,): band m rises from corner m to m + 1 and falls to m + 2."""
+    ends = hz_to_mel(torch.tensor([min_hz, max_hz], dtype=torch.float64)).tolist()
+    return mel_to_hz(torch.linspace(ends[0], ends[1], n_mels + 2, dtype=torch.float64))
 
 
 def to_mel(magnitudes: Tensor, params: SpectrogramParams, p: StftParams) -> Tensor:
@@ -168,8 +182,7 @@ def _key(params: SpectrogramParams) -> _Key:
 def _bank(key: _Key, n_fft: int) -> Tensor:
     rate, n_mels, min_hz, max_hz = key
     bins = torch.arange(n_fft // 2 + 1, dtype=torch.float64) * (rate / n_fft)
-    ends = hz_to_mel(torch.tensor([min_hz, max_hz], dtype=torch.float64)).tolist()
-    edges = mel_to_hz(torch.linspace(ends[0], ends[1], n_mels + 2, dtype=torch.float64))
+    edges = _corners(n_mels, min_hz, max_hz)
     low, peak, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
     rise, fall = (bins - low) / (peak - low), (high - bins) / (high - peak)
     return torch.minimum(rise, fall).clamp_min(0.0).to(torch.float32)
