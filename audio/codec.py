@@ -15,7 +15,7 @@ from torch import Tensor
 
 from audio.errors import ParameterError
 from audio.mel import Bands, to_mel
-from audio.phase import PHASES, QUALITIES, Quality
+from audio.phase import PHASES, QUALITIES, Held, Quality
 from audio.stft import StftParams, cheaper, frame_skip, layout, resample, spectra
 from audio.types import (
     Clip,
@@ -94,15 +94,24 @@ def synthesise(spectrogram: Spectrogram, *, quality: str = "fast", seed: int = 0
     return Clip(samples=x.div(max(1.0, peak)).numpy(), rate=spectrogram.params.rate)
 
 
-def invert(spectrogram: Spectrogram, rung: Quality, *, seed: int) -> Tensor:
+def invert(
+    spectrogram: Spectrogram,
+    rung: Quality,
+    *,
+    seed: int,
+    part: StftParams | None = None,
+    held: Held | None = None,
+) -> Tensor:
     """Samples (channels, n) on one rung of the ladder, found at the lowest rate that will do.
+
+    Of a longer sound's `part` that layout is taken; `held` is what of it is known.
 
     Stereo is found from the middle: one channel with both channels' power first, then left and
     right for a few iterations from its phases. What both share thus stays in phase, and a mono sum
     keeps its level and its spectrum (channel by channel it loses 2 to 4 dB and combs).
     """
     params = spectrogram.params
-    p = layout(
+    p = part or layout(
         params,
         tempo=spectrogram.tempo,
         frames=spectrogram.frames,
@@ -112,17 +121,33 @@ def invert(spectrogram: Spectrogram, rung: Quality, *, seed: int) -> Tensor:
     work = cheaper(p, top_hz=params.max_hz / params.rate, skip=skip, padding=rung.padding)
     bands = Bands(params, p, work)
     mel = torch.from_numpy(spectrogram.magnitudes).transpose(-1, -2)[:, ::skip].contiguous()
+    known = None if held is None else _at_work(held, work)
     if params.stereo:
         middle = mel.square().mean(0, keepdim=True).sqrt_()
-        start = find_phase(middle, bands, rung, seed=seed)
-        x = find_phase(mel, bands, rung.sides(), seed=seed, start=start)
+        between = known and replace(known, samples=known.samples.mean(0, keepdim=True))
+        start = find_phase(middle, bands, rung, seed=seed, held=between)
+        x = find_phase(mel, bands, rung.sides(), seed=seed, start=start, held=known)
     else:
-        x = find_phase(mel, bands, rung, seed=seed)
+        x = find_phase(mel, bands, rung, seed=seed, held=known)
     return resample(x, p.n_samples, circular=p.circular)
 
 
+def _at_work(held: Held, work: StftParams) -> Held:
+    """What is held, at the rate of a working layout."""
+    n = work.n_samples
+    place = torch.linspace(0, len(held.weight) - 1, n).long()
+    samples = resample(held.samples, n, circular=work.circular)
+    return Held(samples=samples, weight=held.weight[place])
+
+
 def find_phase(
-    mel: Tensor, bands: Bands, rung: Quality, *, seed: int, start: Tensor | None = None
+    mel: Tensor,
+    bands: Bands,
+    rung: Quality,
+    *,
+    seed: int,
+    start: Tensor | None = None,
+    held: Held | None = None,
 ) -> Tensor:
     """Samples (C, n) of the bands' layout for mel (C, frames, n_mels)."""
     target = bands.target(mel)
@@ -138,6 +163,7 @@ def find_phase(
         seed=seed,
         start=start,
         refine=refine,
+        held=held,
     )
 
 
@@ -178,11 +204,16 @@ def from_image(
     if isinstance(curve, PowerCurve):
         curve = replace(curve, max_value=max_value or curve.max_value or RIFFUSION_MAX)
         params = replace(params, curve=curve)
+    magnitudes = levels(image, params)
+    return Spectrogram(magnitudes=magnitudes, params=params, tempo=tempo, circular=circular)
+
+
+def levels(image: Image.Image, params: SpectrogramParams) -> Samples:
+    """The mel magnitudes (channels, n_mels, width) that any part of a picture shows."""
     planes = np.asarray(image.convert("RGB"), dtype=np.uint8)
     chosen = (1, 2) if params.stereo else (0,)
     pixels = np.stack([planes[::-1, :, c] for c in chosen])
-    magnitudes = _from_unit(1.0 - pixels.astype(np.float32) / 255.0, curve)
-    return Spectrogram(magnitudes=magnitudes, params=params, tempo=tempo, circular=circular)
+    return _from_unit(1.0 - pixels.astype(np.float32) / 255.0, params.curve)
 
 
 def _to_unit(magnitudes: Samples, curve: PowerCurve | DecibelCurve) -> Samples:

@@ -21,6 +21,14 @@ Refine = Callable[[int, Tensor], Tensor | None]
 """(iteration, power of the sound so far) -> the magnitudes to aim at from now on, or None."""
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Held:
+    """Sound that is known: samples (C, n_samples), and how much it counts (n_samples,), 0 .. 1."""
+
+    samples: Tensor
+    weight: Tensor
+
+
 @dataclass(frozen=True, kw_only=True)
 class Quality:
     """A rung of the ladder: how dear the transform is, and how often it is made.
@@ -52,12 +60,13 @@ def griffin_lim(
     seed: int = 0,
     start: Tensor | None = None,
     refine: Refine | None = None,
+    held: Held | None = None,
 ) -> Tensor:
     """Samples (C, n_samples) from magnitudes (C, bins, frames); the same seed, the same samples.
 
     All channels start from one set of phases, so that what they share stays in phase; `start`
     (C or 1, n_samples) is a sound to take the first phases from instead. The magnitudes are those
-    given, unless `refine` moves them.
+    given, unless `refine` moves them. What is `held` stands from the first pass to the last.
     """
     aim = magnitudes.transpose(-1, -2).contiguous()
     transform = Transform(p, aim.shape[0])
@@ -66,7 +75,7 @@ def griffin_lim(
     else:
         spectrum = transform.forward(start.expand(aim.shape[0], -1)).clone()
         _impose(spectrum, aim, _power(spectrum, torch.empty_like(aim)))
-    x = transform.backward(spectrum)
+    x = _with(held, transform.backward(spectrum))
     now, before = torch.empty_like(spectrum), torch.empty_like(spectrum)
     power = torch.empty_like(aim)
     for i in range(n_iter):
@@ -79,7 +88,7 @@ def griffin_lim(
         if refine is not None and (moved := refine(i, power)) is not None:
             aim = moved
         _impose(before, aim, power)
-        x = transform.backward(before)
+        x = _with(held, transform.backward(before))
         now, before = before, now  # the next pass writes over the used one
     return x.clone()
 
@@ -93,11 +102,24 @@ def fast_griffin_lim(
     seed: int = 0,
     start: Tensor | None = None,
     refine: Refine | None = None,
+    held: Held | None = None,
 ) -> Tensor:
     """Griffin-Lim with momentum: about half the iterations for the same consistency."""
     return griffin_lim(
-        magnitudes, p, n_iter=n_iter, momentum=momentum, seed=seed, start=start, refine=refine
+        magnitudes,
+        p,
+        n_iter=n_iter,
+        momentum=momentum,
+        seed=seed,
+        start=start,
+        refine=refine,
+        held=held,
     )
+
+
+def _with(held: Held | None, x: Tensor) -> Tensor:
+    """x with what is held in it."""
+    return x if held is None else torch.lerp(x, held.samples, held.weight)
 
 
 def _quarter_phases(aim: Tensor, seed: int) -> tuple[Tensor, Tensor]:
