@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 from uuid import uuid4
 
 from audio.errors import AudioError, FileError, MachineError
@@ -31,13 +34,23 @@ def write_whole(path: Path, data: bytes) -> None:
 
     Raises MachineError where the disk is full or the place locked, FileError for a bad name.
     """
+    with replacing(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A new file, open to write and read, that takes the place of `path` when it is whole.
+
+    Raises as `write_whole` does; whatever is raised inside leaves what was at `path`.
+    """
     path = Path(os.path.realpath(path))  # a link goes on pointing to its file
     # Short and unrelated to the name, which may be as long as a name can be.
     part = path.with_name(f".{uuid4().hex[:12]}.part")
     try:
         _refuse_locked(path)
-        with part.open("xb") as file:
-            file.write(data)
+        with part.open("x+b") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
         if path.exists():

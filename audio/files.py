@@ -124,7 +124,7 @@ def write(
     Raises ParameterError for what the format cannot hold, MachineError for a full disk.
     """
     marks = Marks(n=clip.n, rate=clip.rate, tempo=tempo, root=root, texts=texts.checked(tags))
-    fmt = _format(path, subtype)
+    fmt = format_of(path, subtype)
     _refuse(clip, marks)
     disk.write_whole(path, fmt.mark(_encoded(clip, fmt, fmt.subtypes[subtype]), marks))
 
@@ -153,7 +153,7 @@ def resample(clip: Clip, rate: int, *, circular: bool = False) -> Clip:
 
 def _encoded(clip: Clip, fmt: Format, inner: str) -> bytes:
     """The sound alone as a file's bytes, of libsndfile's subtype `inner`."""
-    samples = _quantised(clip.samples, inner).T
+    samples = quantised(clip.samples, inner, np.random.default_rng(DITHER_SEED)).T
     out = io.BytesIO()
     try:
         with sf.SoundFile(
@@ -169,7 +169,7 @@ def _encoded(clip: Clip, fmt: Format, inner: str) -> bytes:
     return out.getvalue()
 
 
-def _quantised(samples: Samples, inner: str) -> NDArray[Any]:
+def quantised(samples: Samples, inner: str, random: np.random.Generator) -> NDArray[Any]:
     """What libsndfile writes without rounding: int16, int32 with 24 bits in use, or floats.
 
     16 bits are dithered with triangular noise of two steps (Lipshitz, Wannamaker and Vanderkooy
@@ -178,7 +178,6 @@ def _quantised(samples: Samples, inner: str) -> NDArray[Any]:
     """
     if inner == "PCM_16":
         scaled = samples * np.float32(2**15)
-        random = np.random.default_rng(DITHER_SEED)
         noise = random.random(scaled.shape, np.float32) - random.random(scaled.shape, np.float32)
         noise[scaled == np.rint(scaled)] = 0.0
         return np.clip(np.rint(scaled + noise), -(2**15), 2**15 - 1).astype(np.int16)
@@ -202,7 +201,8 @@ def _refuse(clip: Clip, marks: Marks) -> None:
         )
 
 
-def _format(path: Path, subtype: str) -> Format:
+def format_of(path: Path, subtype: str) -> Format:
+    """How a file of this name is encoded. Raises ParameterError for what it cannot hold."""
     if path.suffix.lower() not in FORMATS:
         raise ParameterError(
             f"{path.name} is no sound file's name: known suffixes are {', '.join(FORMATS)}"
@@ -264,11 +264,16 @@ def _comments(file: BinaryIO) -> dict[str, str]:
     return found
 
 
-def _mark_wav(data: bytes, marks: Marks) -> bytes:
+def wav_chunks(marks: Marks) -> list[riff.Chunk]:
+    """What stands behind a WAV file's sound."""
     loop = []
     if marks.tempo is not None:
         loop = [riff.smpl(marks.n, marks.rate, marks.root), riff.acid(marks.tempo, marks.root)]
-    return riff.with_chunks(data, [*loop, *riff.of_texts(marks.all_texts)])
+    return [*loop, *riff.of_texts(marks.all_texts)]
+
+
+def _mark_wav(data: bytes, marks: Marks) -> bytes:
+    return riff.with_chunks(data, wav_chunks(marks))
 
 
 def _mark_flac(data: bytes, marks: Marks) -> bytes:

@@ -45,6 +45,27 @@ def with_chunks(wav: bytes, more: list[Chunk]) -> bytes:
     return b"".join([b"RIFF", struct.pack("<I", total), *parts])
 
 
+def append_chunks(file: BinaryIO, more: list[Chunk]) -> None:
+    """Put chunks behind the sound of a WAV file that is open to read and write.
+
+    `PEAK`, which holds the time of day, becomes an empty `JUNK`. Raises as `with_chunks` does.
+    """
+    for name, start, size in list(scan(file)):
+        if name == b"PEAK":
+            file.seek(start - 8)
+            file.write(b"JUNK" + struct.pack("<I", size) + b"\0" * size)
+    end = file.seek(0, io.SEEK_END)
+    parts = [b"\0" * (end % 2)]
+    for name, body in more:
+        parts += [name, struct.pack("<I", len(body)), body, b"\0" * (len(body) % 2)]
+    total = end + sum(map(len, parts)) - 8
+    if total > _MAX_BYTES:
+        raise ParameterError(f"a WAV file of {total} bytes: it holds at most 4 GiB, take .flac")
+    file.write(b"".join(parts))
+    file.seek(4)
+    file.write(struct.pack("<I", total))
+
+
 def scan(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
     """(name, start, size) of each chunk's body. Raises FileError where the file is cut short."""
     there = file.seek(0, io.SEEK_END)

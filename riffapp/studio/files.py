@@ -101,20 +101,29 @@ def save(result: LoopResult, path: Path) -> Saved:
 
     Each file appears whole or not at all. Raises audio's errors (disk full, no permission).
     """
-    from audio import files, pictures
+    from audio import pictures, stream
 
-    texts = record.texts(result)
-    root = _root(result.request)
-    files.write(
+    texts, request = record.texts(result), result.request
+    root = _root(request)
+    stream.write_blocks(
         path,
-        result.loop.clip,
-        subtype=SUBTYPES[result.request.bit_depth],
-        tempo=result.loop.tempo,
+        result.blocks(),
+        rate=result.params.rate,
+        channels=result.params.channels,
+        subtype=SUBTYPES[request.bit_depth],
+        tempo=result.tempo,
         root=None if root is None else root.midi,
         tags=texts,
     )
     picture = path.with_suffix(PICTURE_SUFFIX)
-    pictures.write(picture, result.picture, result.params, tempo=result.loop.tempo, texts=texts)
+    pictures.write(
+        picture,
+        result.picture,
+        result.params,
+        tempo=result.tempo,
+        circular=request.closed,
+        texts=texts,
+    )
     return Saved(sound=path, picture=picture)
 
 

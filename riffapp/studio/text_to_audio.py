@@ -16,7 +16,7 @@ from riffapp.studio.types import LONG_BARS, LoopRequest, LoopResult, Origin
 if TYPE_CHECKING:
     from PIL import Image
 
-    from audio.types import Loop, SpectrogramParams, Tempo
+    from audio.types import Loop, Samples, SpectrogramParams, Tempo
     from sdcore.types import Step
 
 GPU_BATCH = 8  # takes at once; a loop's latent is small, so memory is not the limit
@@ -110,6 +110,24 @@ def render(
 
     spectrogram = codec.from_image(picture, params, tempo=tempo, circular=closed)
     return Loop(clip=codec.synthesise(spectrogram, quality=quality), tempo=tempo)
+
+
+def sounding(
+    picture: Image.Image,
+    params: SpectrogramParams,
+    tempo: Tempo,
+    *,
+    quality: str,
+    closed: bool = True,
+) -> Iterator[Samples]:
+    """The sound of a picture of any length, (channels, some) at a time; as `render` is."""
+    from audio import blocks, codec
+
+    def part(first: int, last: int) -> Samples:
+        return codec.levels(picture.crop((first, 0, last, picture.height)), params)
+
+    long = blocks.Long(part=part, params=params, tempo=tempo, frames=picture.width, circular=closed)
+    return blocks.synthesise_blocks(long, quality=quality)
 
 
 def origin_of(instrument: Instrument) -> Origin:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from PIL import Image
 
-    from audio.types import Loop, SpectrogramParams, Tempo
+    from audio.types import Loop, Samples, SpectrogramParams, Tempo
 
 BPM_RANGE = (40.0, 240.0)
 BARS = (1, 2, 4, 8)  # what a page offers; any whole number up to MAX_BARS can be asked for
@@ -127,6 +128,7 @@ class LoopResult:
     origin: Origin
     drawing_s: float
     warnings: tuple[str, ...] = field(default=())
+    _rendering_s: list[float] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def tempo(self) -> Tempo:
@@ -135,30 +137,35 @@ class LoopResult:
 
         return Tempo(bpm=self.request.bpm, beats=self.request.bars * BEATS_PER_BAR)
 
-    @property
-    def loop(self) -> Loop:
-        """The sound, made at the first call: a long piece is better written as it is made."""
-        return self._rendered[0]
+    def blocks(self) -> Iterator[Samples]:
+        """The sound (channels, some) bit by bit: what is long is made as it is asked for."""
+        from riffapp.studio.text_to_audio import sounding
 
-    @property
-    def rendering_s(self) -> float:
-        """The time that the sound took."""
-        return self._rendered[1]
+        if self.request.bars <= LONG_BARS:
+            yield self.loop.clip.samples
+            return
+        start, request = time.perf_counter(), self.request
+        yield from sounding(
+            self.picture, self.params, self.tempo, quality=request.quality, closed=request.closed
+        )
+        self._rendering_s.append(time.perf_counter() - start)
 
     @cached_property
-    def _rendered(self) -> tuple[Loop, float]:
+    def loop(self) -> Loop:
+        """The whole sound, made at the first call: a long piece is better taken in blocks."""
         from riffapp.studio.text_to_audio import render
 
         start, request = time.perf_counter(), self.request
         loop = render(
             self.picture, self.params, self.tempo, quality=request.quality, closed=request.closed
         )
-        return loop, time.perf_counter() - start
+        self._rendering_s.append(time.perf_counter() - start)
+        return loop
 
     @property
     def seconds(self) -> float:
-        """The time that this take took, from words to samples, with the model loaded."""
-        return self.drawing_s + self.rendering_s
+        """The time that this take took so far, from words to samples, with the model loaded."""
+        return self.drawing_s + sum(self._rendering_s[:1])
 
     @property
     def rtf(self) -> float:
