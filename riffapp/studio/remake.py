@@ -23,8 +23,10 @@ from riffapp.studio.text_to_audio import OnProgress, Progress, ignore, origin_of
 from riffapp.studio.types import MAX_BARS, LoopRequest, Origin
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from PIL import Image
 
+    from audio import patch
     from audio.types import Clip, Spectrogram, Tempo
     from sdcore.types import Mask, Step
 
@@ -264,21 +266,28 @@ def _patched(canvas: Canvas, picture: Image.Image, white: Image.Image, quality: 
     """The canvas's sound, but for what its picture shows otherwise where it is white."""
     from audio import patch
 
-    touched = np.asarray(white) > 0
-    columns, rows = np.flatnonzero(touched.any(0)), np.flatnonzero(touched.any(1))
-    height = white.height
-    region = patch.Region(
-        first=int(columns[0]),
-        last=int(columns[-1]) + 1,
-        low_band=height - 1 - int(rows[-1]),
-        high_band=height - int(rows[0]),
-    )
     before, after = _shown(canvas, canvas.picture), _shown(canvas, picture)
     padded = canvas.padded
     middle = replace(padded, samples=padded.samples.mean(0, keepdims=True, dtype=np.float32))
-    clip = patch.patched(middle, before, after, region, quality=quality)
+    clip = middle
+    for region in _regions(np.asarray(white) > 0):
+        clip = patch.patched(clip, before, after, region, quality=quality)
     added = padded.samples + (clip.samples - middle.samples)
     return replace(padded, samples=canvas.cut(added))
+
+
+def _regions(touched: NDArray[np.bool_]) -> list[patch.Region]:
+    """A box round each run of columns that is touched (rows from the top, columns)."""
+    from audio import patch
+
+    height, columns = touched.shape[0], touched.any(0).astype(np.int8)
+    turns = np.flatnonzero(np.diff(columns, prepend=0, append=0))
+    found = []
+    for first, last in zip(turns[::2].tolist(), turns[1::2].tolist(), strict=True):
+        rows = np.flatnonzero(touched[:, first:last].any(1))
+        low, high = height - 1 - int(rows[-1]), height - int(rows[0])
+        found.append(patch.Region(first=first, last=last, low_band=low, high_band=high))
+    return found
 
 
 def _remade(
