@@ -250,6 +250,16 @@ class Loop:
             )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """A note: when it sounds, its MIDI pitch 0 .. 127, and its velocity 1 .. 127."""
+
+    start_s: float
+    duration_s: float
+    pitch: int
+    velocity: int = 96
+
+
 def _part(plain: Mapping[str, Any], kinds: Mapping[str, type[Any]], name: str) -> Any:
     """One of the grid or curve classes from its plain data."""
     values = dict(plain)
