@@ -31,7 +31,7 @@ HOMES = {
     "streamlit": ("app", "riffapp.ui"),
     "fastapi": ("riffapp.api",),
     "ray": ("riffapp.batch",),
-    "soundfile": ("audio.files",),
+    "soundfile": ("audio.files", "audio.stream"),
     "mutagen": ("audio",),
     "soxr": ("audio",),
     "librosa": ("audio",),

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from riffapp import __version__, settings, terminal
-from riffapp.cli import image, loop, models, packs, remake
+from riffapp.cli import analysis, arrange, image, layers, loop, models, packs, remake
 from riffapp.cli.common import add_json, add_machine, add_output, report
 from riffapp.errors import USER, blame
 
@@ -58,6 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True, dest="command")
     loop.add(commands)
     remake.add(commands)
+    analysis.add(commands)
+    arrange.add(commands)
     for add in (
         _add_image_to_audio,
         _add_audio_to_image,
@@ -71,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     image.add(commands)
     models.add(commands)
     packs.add(commands)
+    layers.add(commands)
     return parser
 
 
