@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from riffapp.ui.pages import images, loop
+from riffapp.ui.pages import images, loop, tools
 
 HERE = Path(__file__).parent
 
@@ -16,6 +16,7 @@ st.html(HERE / "look.css")
 st.navigation(
     [
         st.Page(loop.page, title="Loop", default=True),
+        st.Page(tools.page, title="Sound tools", url_path="tools"),
         st.Page(images.txt2img, title="txt2img"),
         st.Page(images.img2img, title="img2img"),
         st.Page(images.extras, title="Extras"),
