@@ -1,9 +1,10 @@
 """Key and chords of a recording.
 
 A key is heard from which notes sound in the bass and above it: in all, in the first moment, and in
-the first two seconds, where loops tend to state their tonic. How much each step of the scale speaks
-for major and minor was learned from the procedural band (`keys.npz`: one logistic model for all
-twelve tonics, 1,200 of its loops).
+the first two seconds, where loops tend to state their tonic. So give it sound that begins on a bar:
+of 147 loops of the band nine in ten are heard right so, and fewer than half when cut anywhere. How
+much each step of the scale speaks for major and minor was learned from the procedural band
+(`keys.npz`: one logistic model for all twelve tonics, 3,385 of its loops).
 """
 
 from __future__ import annotations

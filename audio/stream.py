@@ -50,6 +50,21 @@ def write_blocks(
 def _encode(
     file: BinaryIO, blocks: Iterable[Samples], fmt: Format, inner: str, rate: int, channels: int
 ) -> int:
+    try:
+        return _written(file, blocks, fmt, inner, rate, channels)
+    except (sf.LibsndfileError, AssertionError) as error:
+        # Its callbacks swallow what the system said, a full disk say: asked again, it says so.
+        file.seek(0, 2)
+        file.write(b"\0" * _BLOCK)
+        file.flush()
+        raise ParameterError(
+            f"{channels} channels at {rate} Hz: {fmt.name} cannot hold that, take .wav or resample"
+        ) from error
+
+
+def _written(
+    file: BinaryIO, blocks: Iterable[Samples], fmt: Format, inner: str, rate: int, channels: int
+) -> int:
     random, n = np.random.default_rng(DITHER_SEED), 0
     with sf.SoundFile(file, "w", rate, channels, inner, format=fmt.name, **fmt.settings) as sound:
         for block in blocks:

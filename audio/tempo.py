@@ -62,8 +62,13 @@ class TempoEstimate:
 def estimate_tempo(clip: Clip, *, bpm_range: tuple[float, float] = BPM_RANGE) -> TempoEstimate:
     """The tempo of a recording whose tempo is steady; at most its first ten minutes are heard.
 
-    Raises ParameterError for silence, less than a second of sound, samples that are no numbers.
+    Raises ParameterError for silence, less than a second of sound, samples that are no numbers, a
+    range that is none.
     """
+    if not 0 < bpm_range[0] < bpm_range[1]:
+        raise ParameterError(
+            f"tempi from {bpm_range[0]:g} to {bpm_range[1]:g}: give a rising range"
+        )
     y = heard(clip)
     risen = rises(y)
     changes = novelty(levels_db(semitones(y)))
@@ -80,7 +85,7 @@ def estimate_tempo(clip: Clip, *, bpm_range: tuple[float, float] = BPM_RANGE) ->
     order = np.argsort(-likely.sum(1))
     best = int(order[0])
     rotation = int(np.argmax(likely[best]))
-    bpm = _refined(risen.mean(0), float(tempi[best]))
+    bpm = float(_refined(risen.mean(0), float(tempi[best])))
     bar_s, beat_s = 240 / bpm, 60 / bpm
     start_s = (bars[best].offset + rotation * _SIXTEENTH) / _BINS * beat_s
     start_s += _correction(risen, bpm, start_s) - _DELAY_S
@@ -111,8 +116,12 @@ def heard(clip: Clip) -> NDArray[np.float32]:
         raise ParameterError("the sound holds samples that are no numbers: export it again")
     if float(np.abs(first.samples).max()) < SILENT:
         raise ParameterError("the sound is silent: give one that can be heard")
-    found: NDArray[np.float32] = resample(first, RATE).samples.mean(0, dtype=np.float32)
-    return found
+    channels = resample(first, RATE).samples
+    middle: NDArray[np.float32] = channels.mean(0, dtype=np.float32)
+    if float(np.abs(middle).max()) >= SILENT:
+        return middle
+    loudest: NDArray[np.float32] = channels[int(np.abs(channels).sum(1).argmax())]
+    return loudest  # channels that cancel one another
 
 
 def _candidates(rise: FloatArray, bpm_range: tuple[float, float]) -> tuple[FloatArray, FloatArray]:
@@ -261,5 +270,5 @@ def _offered(bpm: float, likely: list[float], bpm_range: tuple[float, float]) ->
     for tempo in (bpm, *likely, *(bpm * factor for factor in COUNTED)):
         is_new = all(abs(np.log(tempo / other)) > 0.01 for other in found)
         if is_new and low <= tempo <= high:
-            found.append(tempo)
+            found.append(float(tempo))
     return tuple(found)

@@ -46,7 +46,10 @@ def main() -> int:
             takes = [pieces(instrument, kind, a, b, seed) for seed in range(args.seeds)]
             chroma, onsets = correlations(takes)
             print(f"  {kind:9} rank correlation: chroma {chroma:.2f}, onsets {onsets:.2f}", end="")
-            print("" if kind == "between" else f"; {jumps(takes)}", flush=True)
+            if kind != "between":
+                worst, limit = jumps(takes)
+                print(f"; worst change where windows meet {worst:.1f}, inside {limit:.1f}", end="")
+            print(flush=True)
     return 0
 
 
@@ -102,8 +105,8 @@ def _onsets(y: NDArray[np.float32]) -> FloatArray:
     return np.array([rise[sixteenths == k].mean() for k in range(16)])
 
 
-def jumps(takes: list[tuple[list[NDArray[np.float32]], LoopResult]]) -> str:
-    """The worst change where windows and scenes meet, and the percentile inside."""
+def jumps(takes: list[tuple[list[NDArray[np.float32]], LoopResult]]) -> tuple[float, float]:
+    """The worst change where windows and scenes meet, and the 99th percentile inside."""
     worst, inside = 0.0, []
     for _, result in takes:
         grey = np.asarray(result.picture, np.float64)[..., 0]
@@ -111,8 +114,7 @@ def jumps(takes: list[tuple[list[NDArray[np.float32]], LoopResult]]) -> str:
         width, part = grey.shape[1], BARS_A_POINT * 128
         inside += [change[: part - 1], change[width - part :]]
         worst = max(worst, float(change[np.arange(128, width, 128) - 1].max()))
-    limit = float(np.percentile(np.concatenate(inside), 99))
-    return f"worst change where windows meet {worst:.1f}, 99th percentile inside {limit:.1f}"
+    return worst, float(np.percentile(np.concatenate(inside), 99))
 
 
 if __name__ == "__main__":

@@ -36,6 +36,8 @@ BASE = (
     "soxr",
     "mutagen",
     "pyloudnorm",
+    "pedalboard",
+    "mido",
     "praat-parselmouth",
     "espeakng-loader",
     "streamlit",
@@ -44,6 +46,7 @@ EXTRAS = {
     "tts": ("coqui-tts", "spoken and sung voices"),
     "upscale": ("spandrel", "upscalers"),
     "faces": ("opencv-python-headless", "faces found by YuNet"),
+    "stems": ("demucs", "stems by instrument"),
     "ray": ("ray", "batches over several machines"),
 }
 MIN_FREE_MB = 500

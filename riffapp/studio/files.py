@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from riffapp.errors import MachineError, UsageError
 from riffapp.studio import prompts, record
-from riffapp.studio.types import BIT_DEPTHS, LoopRequest, LoopResult
+from riffapp.studio.types import BIT_DEPTHS, LONG_BARS, LoopRequest, LoopResult
 
 if TYPE_CHECKING:
     from audio.pictures import Picture
@@ -101,20 +101,26 @@ def save(result: LoopResult, path: Path) -> Saved:
 
     Each file appears whole or not at all. Raises audio's errors (disk full, no permission).
     """
-    from audio import pictures, stream
+    from audio import files, pictures, stream
 
     texts, request = record.texts(result), result.request
     root = _root(request)
-    stream.write_blocks(
-        path,
-        result.blocks(),
-        rate=result.params.rate,
-        channels=result.params.channels,
-        subtype=SUBTYPES[request.bit_depth],
-        tempo=result.tempo,
-        root=None if root is None else root.midi,
-        tags=texts,
-    )
+    midi = None if root is None else root.midi
+    subtype = SUBTYPES[request.bit_depth]
+    if request.bars <= LONG_BARS:
+        clip = result.loop.clip
+        files.write(path, clip, subtype=subtype, tempo=result.tempo, root=midi, tags=texts)
+    else:
+        stream.write_blocks(
+            path,
+            result.blocks(),
+            rate=result.params.rate,
+            channels=result.params.channels,
+            subtype=subtype,
+            tempo=result.tempo,
+            root=midi,
+            tags=texts,
+        )
     picture = path.with_suffix(PICTURE_SUFFIX)
     pictures.write(
         picture,

@@ -138,12 +138,9 @@ class LoopResult:
         return Tempo(bpm=self.request.bpm, beats=self.request.bars * BEATS_PER_BAR)
 
     def blocks(self) -> Iterator[Samples]:
-        """The sound (channels, some) bit by bit: what is long is made as it is asked for."""
+        """The sound (channels, some) bit by bit, made as it is asked for."""
         from riffapp.studio.text_to_audio import sounding
 
-        if self.request.bars <= LONG_BARS:
-            yield self.loop.clip.samples
-            return
         start, request = time.perf_counter(), self.request
         yield from sounding(
             self.picture, self.params, self.tempo, quality=request.quality, closed=request.closed

@@ -118,6 +118,14 @@ def test_what_cannot_be_heard_is_refused(clip: Clip, sentence: str) -> None:
             hear(clip)  # type: ignore[operator]
 
 
+def test_channels_that_cancel_are_heard_all_the_same() -> None:
+    one = _beat(124.0, 0.0)
+    wide = replace(one, samples=np.concatenate([one.samples, -one.samples]))
+    assert estimate_tempo(wide).bpm == pytest.approx(estimate_tempo(one).bpm, rel=1e-3)
+    with pytest.raises(ParameterError, match="rising range"):
+        estimate_tempo(one, bpm_range=(180, 60))
+
+
 def test_more_bars_than_there_are_are_refused() -> None:
     clip = _beat(120, 0, 4.0)
     with pytest.raises(ParameterError, match="3 bars begin in the recording"):

@@ -87,3 +87,28 @@ def test_what_is_no_sound_is_refused(blocks: list[Samples], sentence: str, tmp_p
     with pytest.raises(ParameterError, match=sentence):
         write_blocks(tmp_path / "a.wav", blocks, rate=44100, channels=1, tempo=TEMPO)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_the_machines_fault(tmp_path: Path) -> None:
+    """In a process of its own, whose files may not grow."""
+    import subprocess
+    import sys
+
+    code = (
+        "import resource, signal, sys, numpy as np\n"
+        "from pathlib import Path\n"
+        "from audio.errors import MachineError\n"
+        "from audio.stream import write_blocks\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))\n"
+        "try:\n"
+        "    write_blocks(Path(sys.argv[1]), [np.ones((1, 90000), np.float32)] * 3,\n"
+        "                 rate=44100, channels=1)\n"
+        "except MachineError as error:\n"
+        "    print('refused', error)\n"
+    )
+    path = tmp_path / "a.wav"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("refused") and not list(tmp_path.iterdir())

@@ -192,7 +192,7 @@ def refused(run: Any, code: int, *sentence: str) -> None:
         ([""], "the prompt is empty"),
         (["--bpm", "0"], "bpm 0 is outside 40 to 240"),
         (["--bpm", "fast"], "invalid float value: 'fast'"),
-        (["--bars", "1000"], "bars 1000: a loop has 1, 2, 4, 8 bars"),
+        (["--bars", "2000"], "bars 2000: a piece has 1 to 1200 bars"),
         (["--meter", "3/4"], "loops are made in 4/4 only"),
         (["--sampler", "eular"], "unknown sampler 'eular': nearest 'Euler'"),
         (["--schedule", "karras!"], "unknown schedule"),
