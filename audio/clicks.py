@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from fractions import Fraction
 
 import numpy as np
 
@@ -14,11 +13,11 @@ ACCENT_HZ, CLICK_HZ, CLICK_S, LEVEL = 1600.0, 1000.0, 0.03, 0.5
 
 
 def click_track(tempo: Tempo, rate: int = 44100) -> Clip:
-    """A click on each beat, at exactly round(k * 60 / bpm * rate), higher on a bar's first."""
+    """A click on each beat, from sample round(k * 60 / bpm * rate) on, higher on a bar's first."""
     samples = np.zeros(tempo.samples(rate), np.float32)
     beat = tempo.exact(rate) / tempo.beats
     for k in range(tempo.beats):
-        at = round(beat * Fraction(k))
+        at = round(beat * k)
         click = _click(ACCENT_HZ if k % tempo.meter == 0 else CLICK_HZ, rate)
         samples[at : at + len(click)] += click[: len(samples) - at]
     return Clip(samples=samples[None], rate=rate)

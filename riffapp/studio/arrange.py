@@ -65,7 +65,7 @@ def exported(made: Recording, wish: Export) -> tuple[Recording, Loudness]:
 
     Raises UsageError for a click or count-in without a tempo, audio's errors for silence.
     """
-    from audio import clicks, loops, mix
+    from audio import clicks, mix
 
     clip, tempo = made.clip, made.tempo
     if not 1 <= wish.repeat <= MAX_REPEATS:
@@ -78,8 +78,7 @@ def exported(made: Recording, wish: Export) -> tuple[Recording, Loudness]:
             clip, lufs=wish.lufs, true_peak_db=wish.true_peak_db, circular=circular
         )
     if wish.repeat > 1:
-        clip = loops.repeat(clip, wish.repeat)
-        tempo = _repeated(tempo, wish.repeat, clip)
+        clip, tempo = _repeated(clip, tempo, wish.repeat)
     if wish.click and tempo is not None:
         click = clicks.click_track(tempo, clip.rate).samples
         clip = replace(clip, samples=clip.samples + click)
@@ -89,12 +88,15 @@ def exported(made: Recording, wish: Export) -> tuple[Recording, Loudness]:
     return replace(made, clip=clip, tempo=tempo), heard
 
 
-def _repeated(tempo: Tempo | None, times: int, clip: Clip) -> Tempo | None:
-    """The tempo of a repeated loop, where its length is still that of its beats to the sample."""
+def _repeated(clip: Clip, tempo: Tempo | None, times: int) -> tuple[Clip, Tempo | None]:
+    """So many repeats on end; a loop's are exactly as long as their beats, so it stays one."""
+    from audio import loops, stretch
+    from audio.types import Loop
+
     if tempo is None:
-        return None
-    longer = replace(tempo, beats=tempo.beats * times)
-    return longer if longer.samples(clip.rate) == clip.n else None
+        return loops.repeat(clip, times), None
+    longer = stretch.repeated(Loop(clip=clip, tempo=tempo), times)
+    return longer.clip, longer.tempo
 
 
 def write_midi(source: Path, path: Path) -> Analysis:

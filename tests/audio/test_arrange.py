@@ -141,6 +141,42 @@ def test_a_stretched_loop_keeps_its_seam() -> None:
         stretch.stretched(loop, loop.n, semitones=30)
 
 
+@pytest.mark.parametrize("factor", [0.75, 1.37])
+def test_attacks_are_where_the_stretch_puts_them(factor: float) -> None:
+    """Bursts of noise at uneven times: Rubber Band alone strays by more."""
+    rng, n = np.random.default_rng(0), 6 * 44100
+    samples = 1e-4 * rng.standard_normal(n).astype(np.float32)
+    starts = np.cumsum(rng.uniform(0.25, 0.7, 11) * 44100).astype(int)
+    for start in starts:
+        samples[start : start + 2000] += (
+            0.5 * rng.standard_normal(2000) * np.exp(-np.arange(2000) / 500)
+        )
+    found = stretch.stretched(Clip(samples=samples[None]), round(n * factor)).samples[0]
+    level = np.abs(found)
+    for start in starts:
+        at = round(start * factor)
+        near = level[at - 1000 : at + 1000]
+        assert abs(int(np.argmax(near > 0.2)) - 1000) < 0.005 * 44100
+
+
+@pytest.mark.parametrize("bpm", [90.0, 123.7, 171.3])
+def test_repeats_are_as_long_as_their_beats(bpm: float) -> None:
+    """123.7 bpm makes two bars of 171139.9 samples: 37 repeats of 171140 would be 5 too long."""
+    song = replace(band.draw(np.random.default_rng(2), bars=2), bpm=bpm)
+    loop = band.render(song)
+    found = stretch.repeated(loop, 37)
+    assert found.tempo == replace(loop.tempo, beats=8 * 37)
+    assert found.clip.n == found.tempo.samples(44100)
+    level = float(np.sqrt(np.mean(loop.clip.samples**2)))
+    for k in (1, 17, 36):
+        start = round(loop.tempo.exact(44100) * k)
+        turn = found.clip.samples[:, start : start + loop.clip.n - 1]
+        away = turn - loop.clip.samples[:, : loop.clip.n - 1]
+        assert float(np.sqrt(np.mean(away**2))) < 0.05 * level
+    with pytest.raises(ParameterError, match="0 repeats"):
+        stretch.repeated(loop, 0)
+
+
 def test_what_sustains_and_what_strikes_sum_to_the_sound() -> None:
     tone, clicked = _sine(330.0, 3.0), clicks.click_track(Tempo(bpm=120, beats=6))
     both = replace(tone, samples=tone.samples * np.float32(0.5) + clicked.samples)

@@ -64,7 +64,7 @@ VAES: dict[str, tuple[Any, dict[str, Any]]] = {
 
 
 def unet(**changes: Any) -> UNet2DConditionModel:
-    """A random UNet of 4 latent channels and two levels."""
+    """A random UNet of 4 latent channels and two levels, the same at each call."""
     config: dict[str, Any] = {
         "in_channels": 4,
         "out_channels": 4,
@@ -76,13 +76,19 @@ def unet(**changes: Any) -> UNet2DConditionModel:
         "attention_head_dim": 4,
         "norm_num_groups": 8,
     }
-    return UNet2DConditionModel(**(config | changes)).eval()
+    return _drawn(UNet2DConditionModel, config | changes)
 
 
 def vae(name: str, **changes: Any) -> Any:
-    """A random autoencoder of the class, of 4 latent channels and factor 8."""
+    """A random autoencoder of the class, of 4 latent channels and factor 8, the same each time."""
     build, config = VAES[name]
-    return build(**(config | changes)).eval()
+    return _drawn(build, config | changes)
+
+
+def _drawn(build: Any, config: dict[str, Any]) -> Any:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return build(**config).eval()
 
 
 def write_tokenizer(folder: Path) -> int:
