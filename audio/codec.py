@@ -15,6 +15,7 @@ from torch import Tensor
 
 from audio.errors import ParameterError
 from audio.mel import Bands, to_mel
+from audio.mix import LOOK_AHEAD_S, limited
 from audio.phase import PHASES, QUALITIES, Held, Quality
 from audio.stft import StftParams, cheaper, frame_skip, layout, resample, spectra
 from audio.types import (
@@ -27,6 +28,7 @@ from audio.types import (
     Tempo,
 )
 
+_MOST_HELD = 2.0  # 6 dB of limiting are not heard as such on the peaks of drums
 RIFFUSION_MAX = 30e6  # Riffusion's constant for pictures that carry no maximum
 
 
@@ -83,15 +85,22 @@ def _planes(clip: Clip, channels: int) -> Samples:
 def synthesise(spectrogram: Spectrogram, *, quality: str = "fast", seed: int = 0) -> Clip:
     """The sound of a spectrogram; a loop has exactly its tempo's samples.
 
-    The same spectrogram, quality and seed give the same samples. The level is the picture's own,
-    unless a peak would leave full scale: then the whole clip is turned down until it does not.
+    The same spectrogram, quality and seed give the same samples. The level is the picture's own;
+    peaks that would leave full scale, as those of loud masters do, are held by a limiter of 5 ms.
+    What is more than 6 dB over, as pictures of unknown level may be, is turned down as a whole.
     """
     if quality not in QUALITIES:
         raise ParameterError(f"unknown quality {quality!r}: known are {', '.join(QUALITIES)}")
     with torch.inference_mode():
-        x = invert(spectrogram, QUALITIES[quality], seed=seed)
-    peak = float(x.abs().amax()) if x.numel() else 0.0
-    return Clip(samples=x.div(max(1.0, peak)).numpy(), rate=spectrogram.params.rate)
+        x: Samples = invert(spectrogram, QUALITIES[quality], seed=seed).numpy()
+    rate = spectrogram.params.rate
+    x /= max(1.0, float(np.abs(x).max(initial=0.0)) / _MOST_HELD)
+    peaks = np.abs(x).max(0, initial=0.0)
+    if peaks.max(initial=0.0) > 1.0:
+        half = round(LOOK_AHEAD_S / 2 * rate)
+        gain = limited(1.0 / np.maximum(peaks, 1.0), half, circular=spectrogram.circular)
+        x = np.clip(x * gain.astype(np.float32), -1.0, 1.0)
+    return Clip(samples=x, rate=rate)
 
 
 def invert(

@@ -105,6 +105,8 @@ def chords(clip: Clip, edges_s: FloatArray) -> tuple[Chord, ...]:
     Viterbi's algorithm (Sheh and Ellis 2003). Stretches without notes have none.
     """
     notes = _notes(clip)
+    if len(edges_s) < 2:
+        return ()
     names = [(root, kind) for root in range(12) for kind in CHORDS]
     fits = []
     for start_s, end_s in zip(edges_s[:-1], edges_s[1:], strict=True):

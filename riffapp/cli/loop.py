@@ -48,6 +48,11 @@ def add(commands: Any) -> None:
     p.add_argument("--sampler", help="'DPM++ 2M', 'Euler', 'Euler a'")
     p.add_argument("--schedule", help="'Karras', 'Uniform'")
     p.add_argument("--quality", help="of the sound: draft, fast, best (fast)")
+    p.add_argument(
+        "--detail",
+        action=argparse.BooleanOptionalAction,
+        help="sharper attacks and partials: twice the bands and frames",
+    )
     p.add_argument("--rate", type=int, help="44100 or 48000 Hz (44100)")
     p.add_argument("--bit-depth", help="of WAV and FLAC: 16, 24, float (16; float: WAV only)")
     p.add_argument("--checkpoint", help="name, folder or hub id (loops)")

@@ -154,7 +154,7 @@ def _wish(args: argparse.Namespace, canvas: Canvas, name: str) -> LoopRequest:
         raise UsageError(f"{args.sound} says no words: say what to play, such as 'house drums'")
     own = canvas.request or LoopRequest(prompt=args.prompt)
     seed = -1 if args.seed is None else args.seed
-    told = replace(own, timeline=None, journey=None, variant=None, seed=seed)
+    told = replace(own, timeline=None, journey=None, variant=None, detail=False, seed=seed)
     return replace(told, **{**flags, "checkpoint": name})
 
 

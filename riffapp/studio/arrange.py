@@ -157,9 +157,8 @@ def retimed(
     if own.beats * times != round(own.beats * times):
         raise UsageError(f"{own.beats} beats in double time are {own.beats * times:g}: no whole")
     wanted = Tempo(bpm=bpm or own.bpm, beats=round(own.beats * times))
-    clip = _at(made, own, wanted, quality)
-    if clip.n != made.clip.n or semitones:
-        n = wanted.samples(made.clip.rate)
+    clip, n = _at(made, own, wanted, quality), wanted.samples(made.clip.rate)
+    if clip.n != n or semitones:
         clip = stretch.stretched(clip, n, semitones=semitones, circular=made.tempo is not None)
     return replace(made, clip=clip, tempo=wanted if made.tempo is not None else None)
 

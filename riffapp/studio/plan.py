@@ -38,6 +38,8 @@ def plan_loop(request: LoopRequest, sound: Sound) -> LoopRequest:
     _refuse_words(request)
     _refuse_time(request, sound)
     _refuse_names(request)
+    if request.detail:
+        _refuse_detail(sound)
     steps = sound.steps if request.steps is None else request.steps
     cfg = sound.cfg if request.cfg is None else request.cfg
     _within("steps", steps, 1, MAX_STEPS)
@@ -162,6 +164,12 @@ def _refuse_names(request: LoopRequest) -> None:
     _among("quality", request.quality, tuple(QUALITIES))
     _among("rate", request.rate, RATES)
     _among("bit depth", request.bit_depth, BIT_DEPTHS)
+
+
+def _refuse_detail(sound: Sound) -> None:
+    from audio import detail
+
+    detail.finer(sound.params)
 
 
 def _among(name: str, value: object, known: tuple[object, ...]) -> None:

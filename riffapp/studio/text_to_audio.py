@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from riffapp import __version__
 from riffapp.studio.checkpoints import Instrument
-from riffapp.studio.drawing import image_request
+from riffapp.studio.drawing import image_request, tempo_of
 from riffapp.studio.plan import plan_loop, warnings
 from riffapp.studio.types import LONG_BARS, LoopRequest, LoopResult, Origin
 
@@ -72,9 +72,10 @@ def _takes(
         drawing_s = (time.perf_counter() - start) / group.takes
         for i, picture in enumerate(pictures):
             take = _take(group, i)
+            shown, params = _shown(picture, take, instrument.sound.params)
             result = LoopResult(
-                picture=picture,
-                params=replace(instrument.sound.params, rate=take.rate),
+                picture=shown,
+                params=params,
                 request=take,
                 origin=origin,
                 drawing_s=drawing_s,
@@ -91,6 +92,19 @@ def _take(planned: LoopRequest, i: int) -> LoopRequest:
         variant = replace(planned.variant, seed=planned.variant.seed + i)
         return replace(planned, variant=variant, takes=1)
     return replace(planned, seed=planned.seed + i, takes=1)
+
+
+def _shown(
+    drawn: Image.Image, take: LoopRequest, params: SpectrogramParams
+) -> tuple[Image.Image, SpectrogramParams]:
+    """What the take's sound is made from, and its params: the drawn picture, or a finer one."""
+    from audio import detail
+
+    params = replace(params, rate=take.rate)
+    if not take.detail:
+        return drawn, params
+    finer = detail.refined(drawn, tempo_of(take), circular=take.closed)
+    return finer, detail.finer(params)
 
 
 def render(

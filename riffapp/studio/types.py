@@ -75,6 +75,7 @@ class LoopRequest:
 
     bpm is exact, 40 to 240; bars are bars of 4/4. Seed -1 draws one; take i has seed + i, or, of a
     variant, the variant's seed + i. `closed` joins the end to the beginning.
+    `detail` paints twice the bands and frames into the picture before it sounds.
     `rate` (Hz) and `bit_depth` are those of the sound file: a loop is asked for whole.
     """
 
@@ -91,6 +92,7 @@ class LoopRequest:
     sampler: str | None = None
     schedule: str | None = None
     quality: str = "fast"
+    detail: bool = False
     rate: int = 44100
     bit_depth: str = "16"
     checkpoint: str = "loops"

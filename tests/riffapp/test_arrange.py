@@ -67,9 +67,18 @@ def test_a_count_in_comes_before(loop: Path, tmp_path: Path, riffapp: Callable[.
         (("--bpm", 90, "--transpose", -2), Tempo(bpm=90, beats=8)),
     ],
 )
+@pytest.mark.parametrize("has_picture", [True, False])
 def test_a_loop_is_retimed_exactly(
-    loop: Path, tmp_path: Path, riffapp: Callable[..., Any], flags: tuple[object, ...], tempo: Tempo
+    loop: Path,
+    tmp_path: Path,
+    riffapp: Callable[..., Any],
+    flags: tuple[object, ...],
+    tempo: Tempo,
+    has_picture: bool,
 ) -> None:
+    """From its picture, or, where that does not lie beside it, stretched."""
+    if not has_picture:
+        loop.with_suffix(".png").unlink()
     done = riffapp("retime", loop, *flags, "-o", tmp_path / "b.wav")
     assert done.code == 0, done.err
     clip = sounds.read(tmp_path / "b.wav")

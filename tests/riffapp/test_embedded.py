@@ -6,12 +6,15 @@ A short twin of `riffapp evaluate`, on drums and genre, which the model is sures
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from audio import files as sounds
 from audio import loops
 from audio.synth.band import PARTS
 from audio.types import Clip, Loop, Tempo
@@ -126,3 +129,30 @@ def test_the_model_card_stands_beside_the_weights() -> None:
     card = Path(EMBEDDED / "loops" / "README.md").read_text(encoding="utf-8")
     for heading in ("Data", "Recipe", "Measured", "Limits"):
         assert f"## {heading}" in card
+
+
+def test_detail_is_finer_and_made_again_from_its_file(
+    tmp_path: Path, riffapp: Callable[..., Any]
+) -> None:
+    """Twice the bands and frames, the same bytes again from the PNG alone, at any tempo."""
+    first = ("loop", "house drums, saw bass", "--seed", 3, "--steps", 4, "--threads", 1)
+    done = riffapp(*first, "--detail", "-o", tmp_path / "a.wav")
+    assert done.code == 0, done.err
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.size == (512, 256)
+    done = riffapp("loop", "--from", tmp_path / "a.png", "-o", tmp_path / "b.wav")
+    assert done.code == 0, done.err
+    assert (tmp_path / "b.wav").read_bytes() == (tmp_path / "a.wav").read_bytes()
+    done = riffapp("image-to-audio", tmp_path / "a.png", "--bpm", 90, "-o", tmp_path / "c.wav")
+    assert done.code == 0, done.err
+    assert sounds.read(tmp_path / "c.wav").n == Tempo(bpm=90, beats=8).samples(44100)
+
+
+def test_detail_is_refused_on_another_grid(
+    tiny: Path, tmp_path: Path, riffapp: Callable[..., Any]
+) -> None:
+    done = riffapp(
+        "loop", "house drums", "--checkpoint", tiny, "--detail", "-o", tmp_path / "a.wav"
+    )
+    assert done.code == 2 and "detail was learned on 128 bands" in done.err
+    assert list(tmp_path.iterdir()) == []

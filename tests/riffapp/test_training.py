@@ -11,8 +11,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from audio import detail
 from riffapp.errors import UsageError
-from riffapp.studio import checkpoints, dataset, evaluate, train, train_judge
+from riffapp.studio import checkpoints, dataset, evaluate, train, train_detail, train_judge
 from riffapp.studio.judge import JUDGE_FILE, Judge, KeyNet, pitch_history
 from riffapp.studio.text_to_audio import make_loops
 from riffapp.studio.types import LoopRequest
@@ -105,3 +106,16 @@ def test_a_tally_is_the_share_of_hits() -> None:
     for hit in (True, True, False, True):
         tally.add("drums", hit)
     assert tally.percent() == {"drums": 75.0}
+
+
+def test_the_detail_network_is_trained_and_resumed(tmp_path: Path) -> None:
+    """On four steps it proves plumbing, and that the file is what `audio.detail` reads."""
+    vae = checkpoints.load("loops", device="cpu", threads=1).checkpoint.vae
+    work, target = tmp_path / "work", tmp_path / "detail.safetensors"
+    for steps in (2, 4):
+        train_detail.train_detail(work, target, vae, loops=8, steps=steps, batch=2)
+        assert torch.load(work / "state.pt", weights_only=True)["step"] == steps
+    shapes = [{k: v.shape for k, v in load_file(path).items()} for path in (target, detail.FILE)]
+    assert shapes[0] == shapes[1]
+    with pytest.raises(UsageError, match="7 loops, 4 updates"):
+        train_detail.train_detail(work, target, vae, loops=7, steps=4)

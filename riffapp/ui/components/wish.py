@@ -59,6 +59,7 @@ def _first(settings: Settings, sound: Sound) -> dict[str, Any]:
         "takes": 1,
         "seed": None,
         "quality": "fast",
+        "detail": False,
         "rate": RATES[0],
         "bit_depth": BIT_DEPTHS[0],
         "suffix": FORMATS[0],
@@ -99,6 +100,7 @@ def request() -> LoopRequest:
         sampler=s.sampler,
         schedule=s.schedule,
         quality=s.quality,
+        detail=s.detail,
         rate=s.rate,
         bit_depth=s.bit_depth,
         checkpoint=s.checkpoint,
@@ -223,6 +225,7 @@ def _diffusion(settings: Settings, sound: Sound) -> None:
         "Quality", tuple(QUALITIES), required=True, key="quality",
         format_func=str.capitalize, help="How long the picture is turned into sound",
     )  # fmt: skip
+    st.toggle("More detail", key="detail", help="Sharper attacks and partials, a little slower")
 
 
 def _forget(sound: Sound) -> None:

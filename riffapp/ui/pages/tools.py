@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from riffapp import settings
-from riffapp.errors import UsageError, blame
+from riffapp.errors import blame
 from riffapp.studio import checkpoints
 from riffapp.studio.timeline import parse_timeline
 from riffapp.studio.types import Journey, LoopRequest, Variant
+from riffapp.ui.components.source import source
+from riffapp.ui.pages import arranging
+from riffapp.ui.pages.arranging import Made
 
 if TYPE_CHECKING:
     from riffapp.studio.canvas import Canvas
@@ -45,16 +48,18 @@ def page() -> None:
                 st.error(found[1])
     made = st.session_state.get(KEPT)
     if made is not None and made[0] == name:
-        _show(*made[1])
+        _show(made[1])
 
 
-def _show(sound: bytes | None, picture: bytes | None, lines: list[str]) -> None:
-    if sound is not None:
-        st.audio(sound, format="audio/wav", loop=True)
-        st.download_button("Download WAV", sound, "riffapp.wav", "audio/wav")
-    if picture is not None:
-        st.image(picture, caption="Spectrogram: time to the right, pitch upwards")
-    for line in lines:
+def _show(made: Made) -> None:
+    if made.sound is not None:
+        st.audio(made.sound, format="audio/wav", loop=True)
+        st.download_button("Download WAV", made.sound, "riffapp.wav", "audio/wav")
+    if made.picture is not None:
+        st.image(made.picture, caption="Spectrogram: time to the right, pitch upwards")
+    if made.archive is not None:
+        st.download_button("Download all (ZIP)", made.archive, "riffapp.zip", "application/zip")
+    for line in made.lines:
         st.text(line)
 
 
@@ -81,19 +86,19 @@ def _length() -> dict[str, Any]:
     }
 
 
-def _timeline() -> Callable[[], Any]:
+def _timeline() -> Callable[[], Made]:
     text = st.text_area("Bar | words, a line each", TIMELINE, key="tool-timeline")
     blend = st.number_input("Beats to come in over", 0.0, 64.0, 4.0, key="tool-blend")
     told = _length()
 
-    def work() -> Any:
+    def work() -> Made:
         words, timeline = parse_timeline(text, blend_beats=float(blend))
         return _piece(LoopRequest(prompt=words, timeline=timeline, **told))
 
     return work
 
 
-def _journey() -> Callable[[], Any]:
+def _journey() -> Callable[[], Made]:
     start = st.text_input("From", "soft piano chords, no drums", key="tool-from")
     goal = st.text_input("To", "drum and bass drums, reese bass", key="tool-to")
     seed = st.number_input("Seed there", 0, 2**32 - 1, 2, key="tool-to-seed")
@@ -103,7 +108,7 @@ def _journey() -> Callable[[], Any]:
     )
 
 
-def _variant() -> Callable[[], Any]:
+def _variant() -> Callable[[], Made]:
     words = st.text_input("Words", "house drums, saw bass, A minor", key="tool-words")
     far = st.slider("How different", 0.0, 1.0, 0.3, key="tool-distance")
     seed = st.number_input("Take", 0, 2**32 - 1, 1, key="tool-take")
@@ -112,62 +117,48 @@ def _variant() -> Callable[[], Any]:
     return lambda: _piece(LoopRequest(prompt=words, variant=variant, **told))
 
 
-def _piece(request: LoopRequest) -> Any:
+def _piece(request: LoopRequest) -> Made:
     from riffapp.studio import files
     from riffapp.studio.text_to_audio import make_loops
 
     (result,) = make_loops(_loaded(), replace(request, checkpoint=settings.load().checkpoint))
     with tempfile.TemporaryDirectory() as folder:
         saved = files.save(result, Path(folder) / "piece.wav")
-        return saved.sound.read_bytes(), saved.picture.read_bytes(), list(result.warnings)
+        return Made.of(saved.sound, saved.picture, lines=result.warnings)
 
 
 # ---- sound from sound -------------------------------------------------------------------------
 
 
-def _source() -> Callable[[], tuple[Path, tempfile.TemporaryDirectory[str]]]:
-    given = st.file_uploader("Sound, or a spectrogram PNG", ["wav", "flac", "ogg", "mp3", "png"])
-
-    def path() -> tuple[Path, tempfile.TemporaryDirectory[str]]:
-        if given is None:
-            raise UsageError("no sound is given: choose a file first")
-        folder = tempfile.TemporaryDirectory()
-        place = Path(folder.name) / f"sound{Path(given.name).suffix.lower()}"
-        place.write_bytes(given.getvalue())
-        return place, folder
-
-    return path
-
-
-def _remake(make: Callable[[Instrument, Canvas, LoopRequest], Remade]) -> Callable[[], Any]:
-    source = _source()
+def _remake(make: Callable[[Instrument, Canvas, LoopRequest], Remade]) -> Callable[[], Made]:
+    given = source()
     words = st.text_input("Words", "house drums, pluck lead", key="tool-remake-words")
     bpm = st.number_input("Its BPM (0: listen)", 0.0, 240.0, 0.0, key="tool-source-bpm")
 
-    def work() -> Any:
+    def work() -> Made:
         from riffapp.studio import files
         from riffapp.studio.canvas import open_canvas
 
-        path, folder = source()
+        path, folder = given()
         with folder:
             instrument = _loaded()
             canvas = open_canvas(path, instrument.sound, bpm=float(bpm) or None)
             wish = LoopRequest(prompt=words, checkpoint=settings.load().checkpoint)
             remade = make(instrument, canvas, wish)
             saved = files.save_remade(remade, Path(folder.name) / "made.wav", bit_depth="16")
-            return saved.sound.read_bytes(), saved.picture.read_bytes(), list(remade.warnings)
+            return Made.of(saved.sound, saved.picture, lines=remade.warnings)
 
     return work
 
 
-def _remix() -> Callable[[], Any]:
+def _remix() -> Callable[[], Made]:
     from riffapp.studio.remake import reimagine
 
     strength = st.slider("Strength: 0 gives it back", 0.0, 1.0, 0.6, key="tool-strength")
     return _remake(lambda i, c, w: reimagine(i, c, w, strength=float(strength)))
 
 
-def _edit() -> Callable[[], Any]:
+def _edit() -> Callable[[], Made]:
     from riffapp.studio.remake import Region, redo
 
     left, right = st.columns(2)
@@ -183,7 +174,7 @@ def _edit() -> Callable[[], Any]:
     return _remake(lambda i, c, w: redo(i, c, w, region=region))
 
 
-def _extend() -> Callable[[], Any]:
+def _extend() -> Callable[[], Made]:
     from riffapp.studio.remake import extend
 
     left, right = st.columns(2)
@@ -192,13 +183,13 @@ def _extend() -> Callable[[], Any]:
     return _remake(lambda i, c, w: extend(i, c, w, before=before, after=after))
 
 
-def _analyse() -> Callable[[], Any]:
-    source = _source()
+def _analyse() -> Callable[[], Made]:
+    given = source()
 
-    def work() -> Any:
+    def work() -> Made:
         from riffapp.studio.analysis import analyse
 
-        path, folder = source()
+        path, folder = given()
         with folder:
             found = analyse(path)
         others = ", ".join(f"{bpm:.2f}" for bpm in found.bpm_choices[1:])
@@ -208,12 +199,12 @@ def _analyse() -> Callable[[], Any]:
             f"Key {found.key or 'none heard'} ({found.origins['key']})",
             "Chords " + " ".join(chord.name for chord in found.chords),
         ]
-        return None, None, [*lines, *found.notes]
+        return Made(lines=(*lines, *found.notes))
 
     return work
 
 
-TOOLS: dict[str, tuple[str, Callable[[], Callable[[], Any]]]] = {
+TOOLS: dict[str, tuple[str, Callable[[], Callable[[], Made]]]] = {
     "Timeline": ("A piece whose words change, bar by bar.", _timeline),
     "Journey": ("One piece on the way from some words to others.", _journey),
     "Another take": ("A neighbour of a seed: nearly the same, or quite different.", _variant),
@@ -221,4 +212,5 @@ TOOLS: dict[str, tuple[str, Callable[[], Callable[[], Any]]]] = {
     "Edit": ("Some bars of a band again; the rest stays as it is.", _edit),
     "Extend": ("Played on, or led into.", _extend),
     "Analyse": ("Tempo, key and chords of a sound.", _analyse),
+    **arranging.TOOLS,
 }
