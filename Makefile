@@ -1,5 +1,5 @@
 # All the set-up a fresh machine needs: Python 3.11 to 3.13 and make.
-#   make demo   a loop from words            make test   everything installed, then the tests
+#   make demo   a loop, a voice on its beat  make test   everything installed, then the tests
 #   make app    the page in the browser      make check  format, lint, types, architecture
 #   make bench  the measured claims (CLIPS=folder of real recordings, optional)
 #   make fuzz   hostile prompts and infotexts   make test-gpu  what only a GPU can show
@@ -26,6 +26,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install
 demo: $(BASE)
 	@mkdir -p $(OUT)
 	$(BIN)/riffapp loop "house drums, saw bass, A minor" --bpm 124 --bars 2 --seed 7 -o $(OUT)/demo.wav
+	$(BIN)/riffapp speak "Welcome back to the show" --bed $(OUT)/demo.wav --mode rhythmic \
+	  -o $(OUT)/demo-speech.wav
 
 test: $(ALL)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile

@@ -100,6 +100,18 @@ def read_part(path: Path, *, start_s: float = 0.0, duration_s: float) -> Clip:
     return Clip(samples=np.ascontiguousarray(samples.T), rate=rate)
 
 
+def read_blocks(path: Path, *, n: int = 1 << 16) -> Iterator[Samples]:
+    """The sound in a file, `n` samples of (channels, n) at a time. Raises as `read` does."""
+    with _opened(path) as file:
+        _refuse_cut(file)
+        file.seek(0)
+        with sf.SoundFile(file) as sound:
+            while len(block := sound.read(n, dtype="float32", always_2d=True)):
+                if not np.isfinite(block).all():
+                    raise FileError("holds samples that are no numbers: export it again")
+                yield np.ascontiguousarray(block.T)
+
+
 def read_tags(path: Path) -> dict[str, str]:
     """The texts in a file by name; {} where it holds none. Raises as `read` does."""
     with _opened(path) as file:

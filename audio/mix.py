@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pyloudnorm
@@ -27,7 +28,7 @@ _LEAST_LUFS = -70.0  # the meter's absolute gate
 # ten minutes (14 loops of the band), two repeats up to 0.17 LU off.
 _LOOP_S = 60.0
 _CLOSE_LU = 0.05
-_MARGIN_DB = 0.01  # below the limit: dither in 16 bit adds up to 0.0003 dB
+MARGIN_DB = 0.01  # below the limit: dither in 16 bit adds up to 0.0003 dB
 _ROUNDS = 12
 _BLOCK = 1 << 20  # samples that are oversampled at a time
 _REACH = 2048  # samples: past both ends of the resampler's filter
@@ -104,14 +105,9 @@ def to_loudness(
     18 dB of limiting do not make as loud stays quieter. A loop keeps its seam.
     Raises ParameterError as `loudness` does, and for targets above 0 or below -60.
     """
-    for name, value, (low, high) in (
-        ("loudness", lufs, LUFS_RANGE),
-        ("true peak", true_peak_db, TRUE_PEAK_RANGE_DB),
-    ):
-        if not low <= value <= high:
-            raise ParameterError(f"{name} {value:g}: give {low:g} to {high:g}")
+    refuse_targets(lufs, true_peak_db)
     _refuse(clip, circular)
-    peaks, limit_db = _peaks(clip, circular), true_peak_db - _MARGIN_DB
+    peaks, limit_db = _peaks(clip, circular), true_peak_db - MARGIN_DB
     most_db = limit_db - _db(float(peaks.max())) + MAX_LIMITING_DB
     gain_db = min(lufs - _lufs(clip, circular), most_db)
     best, found = _held(clip, peaks, gain_db, limit_db=limit_db, circular=circular)
@@ -127,6 +123,30 @@ def to_loudness(
     return best
 
 
+def limited(
+    needed: NDArray[np.floating[Any]], half: int, *, spare: int = 0, circular: bool = False
+) -> NDArray[np.floating[Any]]:
+    """A smooth gain over `2 * half` to either side that is never above any that is needed.
+
+    With `spare` it is not above its neighbours' within so many either.
+    """
+    mode = "wrap" if circular else "nearest"
+    curve = minimum_filter1d(needed, 2 * (2 * half + spare) + 1, mode=mode)
+    for _ in range(2):  # two boxes: a triangle, never above the minimum over its width
+        curve = uniform_filter1d(curve, 2 * half + 1, mode=mode)
+    return np.asarray(curve)
+
+
+def refuse_targets(lufs: float, true_peak_db: float) -> None:
+    """Raises ParameterError for targets above 0 or below -60."""
+    for name, value, (low, high) in (
+        ("loudness", lufs, LUFS_RANGE),
+        ("true peak", true_peak_db, TRUE_PEAK_RANGE_DB),
+    ):
+        if not low <= value <= high:
+            raise ParameterError(f"{name} {value:g}: give {low:g} to {high:g}")
+
+
 def _held(
     clip: Clip, peaks: NDArray[np.float32], gain_db: float, *, limit_db: float, circular: bool
 ) -> tuple[Clip, float]:
@@ -137,10 +157,7 @@ def _held(
     gain, limit = 10 ** (gain_db / 20), 10 ** (limit_db / 20)
     needed = np.minimum(1.0, limit / np.maximum(gain * peaks.astype(np.float64), 1e-12))
     half = round(LOOK_AHEAD_S / 2 * clip.rate)
-    mode = "wrap" if circular else "nearest"
-    curve = minimum_filter1d(needed, 4 * half + 1, mode=mode)
-    for _ in range(2):  # two boxes: a triangle, never above the minimum over its width
-        curve = uniform_filter1d(curve, 2 * half + 1, mode=mode)
+    curve = limited(needed, half, circular=circular)
     held = replace(clip, samples=(clip.samples * (gain * curve)).astype(np.float32))
     over_db = _db(true_peak(held, circular=circular)) - limit_db
     held = _scaled(held, -over_db) if over_db > 0 else held

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from riffapp import __version__, settings, terminal
-from riffapp.cli import analysis, arrange, image, layers, loop, models, packs, remake
+from riffapp.cli import analysis, arrange, image, layers, loop, models, packs, remake, speak
 from riffapp.cli.common import add_json, add_machine, add_output, report
 from riffapp.errors import USER, blame
 
@@ -74,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     models.add(commands)
     packs.add(commands)
     layers.add(commands)
+    speak.add(commands)
     return parser
 
 
@@ -156,14 +157,15 @@ def _info(args: argparse.Namespace) -> int:
 def _add_train(commands: Any) -> None:
     p = commands.add_parser(
         "train",
-        help="train the embedded model anew",
+        help="train the embedded models anew",
         epilog="Stop it when you like: the same command goes on where it was.",
     )
-    p.add_argument("what", choices=["embedded-loops"])
+    p.add_argument("what", choices=["embedded-loops", "detail"])
     p.add_argument("--work", type=Path, default=Path("training"), help="work folder (training)")
-    p.add_argument("-o", "--output", type=Path, help="checkpoint folder (WORK/loops)")
+    p.add_argument("-o", "--output", type=Path, help="WORK/loops, or WORK/detail.safetensors")
     p.add_argument("--start", metavar="CHECKPOINT", help="train this one further, such as loops")
     p.add_argument("--loops", type=int, help="loops to render (12288)")
+    p.add_argument("--detail-steps", type=int, default=4000, help="updates of detail's network")
     p.add_argument("--decoder-steps", type=int, help="updates of the autoencoder's decoder")
     p.add_argument("--diffusion-steps", type=int, help="updates of the diffusion model")
     p.add_argument("--judge-epochs", type=int, help="rounds of the judge over the loops")
@@ -174,13 +176,38 @@ def _add_train(commands: Any) -> None:
 
 
 def _train(args: argparse.Namespace) -> int:
-    from riffapp.studio import train
+    from riffapp.studio import checkpoints, train
 
+    if args.what == "detail":
+        return _train_detail(args)
     sizes = {f.name: getattr(args, f.name) for f in fields(train.Budget)}
     budget = train.Budget(**{name: n for name, n in sizes.items() if n is not None})
     target = args.output or args.work / "loops"
-    train.train_embedded_loops(args.work, target, budget, device=args.device, threads=args.threads)
+    train.train_embedded_loops(
+        args.work,
+        target,
+        budget,
+        start=None if args.start is None else checkpoints.folder(args.start),
+        device=args.device,
+        threads=args.threads,
+    )
     print(f"{target}: use it with riffapp loop --checkpoint {target}")
+    return 0
+
+
+def _train_detail(args: argparse.Namespace) -> int:
+    from riffapp.studio import checkpoints, train_detail
+
+    target = args.output or args.work / "detail.safetensors"
+    instrument = checkpoints.load(args.start or "loops", device="cpu", threads=args.threads)
+    train_detail.train_detail(
+        args.work,
+        target,
+        instrument.checkpoint.vae,
+        loops=args.loops or train_detail.LOOPS,
+        steps=args.detail_steps,
+    )
+    print(f"{target}: it takes the place of audio/detail.safetensors")
     return 0
 
 

@@ -53,7 +53,7 @@ def targets(
     path = target(output if output.suffix else output.with_suffix(wanted or SOUND_SUFFIXES[0]))
     if wanted is not None and path.suffix.lower() != wanted:
         raise UsageError(f"{path.name} and format '{suffix}' disagree: leave one of them out")
-    _refuse_depth(path, planned.bit_depth)
+    refuse_depth(path, planned.bit_depth)
     paths = _numbered(path, planned.takes)
     for p in paths:
         _refuse_stranger(p.with_suffix(PICTURE_SUFFIX))
@@ -164,7 +164,7 @@ def save_clip(
 
     if bit_depth not in BIT_DEPTHS:
         raise UsageError(f"unknown bit depth '{bit_depth}': known are {', '.join(BIT_DEPTHS)}")
-    _refuse_depth(path, bit_depth)
+    refuse_depth(path, bit_depth)
     files.write(path, clip, subtype=SUBTYPES[bit_depth], tempo=tempo, tags=texts)
 
 
@@ -250,7 +250,7 @@ def _folder(folder: Path) -> Path:
     return folder
 
 
-def _refuse_depth(path: Path, bit_depth: str) -> None:
+def refuse_depth(path: Path, bit_depth: str) -> None:
     if path.suffix.lower() == ".flac" and bit_depth == "float":
         raise UsageError("FLAC holds 16 or 24 bit: take one of them, or a .wav for float")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from riffapp.ui.pages import images, loop, tools
+from riffapp.ui.pages import images, loop, speech, tools
 
 HERE = Path(__file__).parent
 
@@ -17,6 +17,7 @@ st.navigation(
     [
         st.Page(loop.page, title="Loop", default=True),
         st.Page(tools.page, title="Sound tools", url_path="tools"),
+        st.Page(speech.page, title="Speech", url_path="speech"),
         st.Page(images.txt2img, title="txt2img"),
         st.Page(images.img2img, title="img2img"),
         st.Page(images.extras, title="Extras"),

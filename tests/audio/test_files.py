@@ -637,3 +637,19 @@ def test_the_same_rate_is_the_same_clip() -> None:
 def test_no_rate_is_refused() -> None:
     with pytest.raises(ParameterError, match="rate 0"):
         files.resample(LOOP, 0)
+
+
+def test_blocks_are_the_sound_in_order(tmp_path: Path) -> None:
+    clip = Clip(samples=np.random.default_rng(0).uniform(-1, 1, (2, 50_001)).astype(np.float32))
+    files.write(tmp_path / "a.wav", clip, subtype="float")
+    found = list(files.read_blocks(tmp_path / "a.wav", n=10_000))
+    assert [block.shape for block in found] == [(2, 10_000)] * 5 + [(2, 1)]
+    assert np.array_equal(np.concatenate(found, axis=1), clip.samples)
+
+
+def test_a_file_that_is_cut_short_gives_no_blocks(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    files.write(path, Clip(samples=np.zeros((1, 50_000), np.float32)))
+    path.write_bytes(path.read_bytes()[:-999])
+    with pytest.raises(FileError, match="a.wav is cut short"):
+        next(files.read_blocks(path))

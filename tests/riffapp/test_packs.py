@@ -549,8 +549,10 @@ random.seed(0)
 said = []
 for number, arm in enumerate(arms):
     child = run(root / "killed", number, arm)
-    if number in (4, 5):  # wherever it is
-        time.sleep(random.uniform(0.2, 0.5))
+    if number in (4, 5):  # wherever it is, but not before it has made a loop, however slowly
+        while len(list((root / "killed").glob("*.png"))) <= len(said[-1]["whole"]) + 1:
+            time.sleep(0.005)
+        time.sleep(random.uniform(0.05, 0.3))
         os.kill(child, signal.SIGKILL)
     status = os.waitpid(child, 0)[1]
     said.append({"signal": os.WTERMSIG(status), "whole": whole(root / "killed")})
