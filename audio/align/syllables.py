@@ -13,7 +13,7 @@ from audio.speech.types import Phone, Speech
 # A syllable is felt where its energy rises fastest, near the vowel's onset (Morton, Marcus and
 # Frankish 1976; Rathcke et al. 2024). Seconds from the vowel's onset as the engine tells it to the
 # fastest rise between 300 and 3000 Hz: medians of espeak's voices (bench/speech_align.py).
-OFFSETS_S = {"en": -0.0105, "de": 0.003}
+OFFSETS_S = {"en": -0.0105, "de": 0.002}
 OTHER_OFFSET_S = -0.004
 MAX_OFFSET_S = 0.1
 # Of a word whose phones are not known: where its vowel begins.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from riffapp.studio.speech import Said, Spoken
 
 BARS_A_ROW, MOST_ROWS = 4, 12
-WIDTH, WAVE, WORDS, PITCH, GAP, LEFT = 1600, 90, 24, 150, 22, 70
+WIDTH, WAVE, WORDS, PITCH, GAP, LEFT = 1600, 90, 40, 150, 22, 70
 PAPER, INK, FAINT, BEAT, BAR = "#ffffff", "#1c2733", "#8a97a5", "#e8ecf0", "#b9c3cd"
 VOICE, ASKED, HEARD = "#3b82c4", "#f2b36b", "#b3261e"
 _LETTER = 14  # pixels from one line of text to the next
@@ -119,15 +119,17 @@ class _Row:
             self.draw.polygon([*upper, *reversed(lower)], fill=VOICE)
 
     def _words(self, said: Said) -> None:
-        free = float(LEFT)
+        free = [float(LEFT)] * 2  # of two lines, how far each is written
         for word in said.words:
             x = self._x(word.start_s)
             if not LEFT <= x < WIDTH - 10:
                 continue
             self.draw.line((x, self.top + WAVE, x, self.top + WAVE + 6), fill=INK)
-            if x >= free:  # where two would lie on one another the first is written
-                self.draw.text((x + 2, self.top + WAVE + 4), word.text, INK, self.font)
-                free = x + 4 + self.draw.textlength(word.text, self.font)
+            line = int(np.argmin(free)) if x < free[0] else 0
+            if x >= free[line]:  # else what came first stays
+                y = self.top + WAVE + 4 + line * _LETTER
+                self.draw.text((x + 2, y), word.text, INK, self.font)
+                free[line] = x + 4 + self.draw.textlength(word.text, self.font)
 
     def _curve(self, curve: tuple[Samples, Samples], colour: str, width: int) -> None:
         times, hz = curve

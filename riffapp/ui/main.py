@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from riffapp.ui.pages import images, loop, speech, tools
+from riffapp.ui.rooms import images, loop, speech, tools
 
 HERE = Path(__file__).parent
 

@@ -149,7 +149,7 @@ def test_an_anchor_is_the_vowels_onset_and_the_languages_offset() -> None:
     speech = spoken("tA")
     assert syllables(speech)[0].anchor_s == pytest.approx(0.2 - 0.0105)
     german = replace(speech, voice=replace(VOICE, language="de"))
-    assert syllables(german)[0].anchor_s == pytest.approx(0.2 + 0.003)
+    assert syllables(german)[0].anchor_s == pytest.approx(0.2 + 0.002)
     assert syllables(speech, offset_s=0.02)[0].anchor_s == pytest.approx(0.22)
 
 

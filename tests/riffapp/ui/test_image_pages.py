@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from riffapp.studio.images import Drawn
 from riffapp.ui.image_work import ImageWorker, Job
-from riffapp.ui.pages import images
+from riffapp.ui.rooms import images
 from sdcore.types import ignore
 
 
@@ -25,7 +25,7 @@ def _png(size: tuple[int, int] = (64, 64)) -> bytes:
 
 def _room(name: str) -> AppTest:
     def script(name: str) -> None:
-        from riffapp.ui.pages import images
+        from riffapp.ui.rooms import images
 
         getattr(images, name)()
 

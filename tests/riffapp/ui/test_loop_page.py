@@ -19,7 +19,7 @@ from streamlit.testing.v1 import AppTest
 from audio.types import Tempo
 from riffapp.studio.checkpoints import Sound
 from riffapp.studio.types import LoopResult
-from riffapp.ui.pages import loop
+from riffapp.ui.rooms import loop
 from riffapp.ui.server import MAIN
 
 Page = Callable[..., AppTest]

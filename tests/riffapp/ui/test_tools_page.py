@@ -15,9 +15,9 @@ from audio import pictures
 from audio.codec import analyse, to_image
 from audio.synth import band
 from riffapp.studio.dataset import LOOP_PARAMS
-from riffapp.ui.pages.tools import KEPT, TOOLS
+from riffapp.ui.rooms.tools import KEPT, TOOLS
 
-SCRIPT = "from riffapp.ui.pages.tools import page\npage()\n"
+SCRIPT = "from riffapp.ui.rooms.tools import page\npage()\n"
 
 
 @pytest.fixture

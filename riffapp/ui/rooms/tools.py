@@ -16,8 +16,8 @@ from riffapp.studio import checkpoints
 from riffapp.studio.timeline import parse_timeline
 from riffapp.studio.types import Journey, LoopRequest, Variant
 from riffapp.ui.components.source import source
-from riffapp.ui.pages import arranging
-from riffapp.ui.pages.arranging import Made
+from riffapp.ui.rooms import arranging
+from riffapp.ui.rooms.arranging import Made
 
 if TYPE_CHECKING:
     from riffapp.studio.canvas import Canvas

@@ -16,7 +16,7 @@ from riffapp import settings
 from riffapp.errors import blame
 from riffapp.studio.types import LoopRequest
 from riffapp.ui.components.source import source
-from riffapp.ui.pages.arranging import zipped
+from riffapp.ui.rooms.arranging import zipped
 
 if TYPE_CHECKING:
     from riffapp.studio.accompaniment import Accompaniment
