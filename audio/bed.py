@@ -9,9 +9,9 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import resample
 
 from audio.errors import ParameterError
+from audio.loops import as_circle
 from audio.mastering import Power, PowerMeter, to_lufs
 from audio.types import Clip, Loop, Samples, Tempo
 
@@ -95,7 +95,7 @@ class Bed:
     def _turns(self) -> dict[int, Samples]:
         """The circle with either number of samples that its repeats have."""
         least = int(self.loop.tempo.exact(self.rate))
-        return {n: _turned(self.loop.clip.samples, n) for n in (least, least + 1)}
+        return {n: as_circle(self.loop.clip.samples, n) for n in (least, least + 1)}
 
     def _fades(self, start: int, n: int) -> NDArray[np.float32]:
         rise, fall = round(self.fade_in_s * self.rate), round(self.fade_out_s * self.rate)
@@ -136,7 +136,7 @@ def laid_out(
 
 def matched(loop: Loop, *, rate: int, channels: int) -> Loop:
     """The loop at another rate and in another number of channels, 1 or 2, its circle closed."""
-    samples = _turned(loop.clip.samples, loop.tempo.samples(rate))
+    samples = as_circle(loop.clip.samples, loop.tempo.samples(rate))
     return replace(loop, clip=Clip(samples=in_channels(samples, channels), rate=rate))
 
 
@@ -170,10 +170,3 @@ def _repeat_at(exact: Fraction, sample: int) -> int:
     """The number of the repeat that a sample lies in."""
     k = int(sample / exact)
     return k + 1 if round((k + 1) * exact) <= sample else k
-
-
-def _turned(samples: Samples, n: int) -> Samples:
-    """A circle of samples as n of them, by its Fourier series."""
-    if samples.shape[1] == n:
-        return samples
-    return np.asarray(resample(samples, n, axis=1), np.float32)

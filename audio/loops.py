@@ -8,9 +8,10 @@ from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import resample
 
 from audio.errors import ParameterError
-from audio.types import Clip, Loop
+from audio.types import Clip, Loop, Samples
 
 SEAM_WINDOW_S = 0.023  # about what the ear takes for one moment; 1024 samples at 44.1 kHz
 MIN_WINDOWS = 16
@@ -56,6 +57,13 @@ def repeat(clip: Clip, times: int) -> Clip:
     if times < 1:
         raise ParameterError(f"{times} repeats: give at least 1")
     return replace(clip, samples=np.tile(clip.samples, (1, times)))
+
+
+def as_circle(samples: Samples, n: int) -> Samples:
+    """A circle of samples (channels, any) as n of them, by its Fourier series."""
+    if samples.shape[1] == n:
+        return samples
+    return np.asarray(resample(samples, n, axis=1), np.float32)
 
 
 def rotate(loop: Loop, beats: float) -> Loop:

@@ -10,6 +10,7 @@ import pedalboard
 
 from audio.errors import ParameterError
 from audio.files import resample
+from audio.loops import as_circle
 from audio.onsets import HOP, RATE, rises
 from audio.types import Clip, Loop, Samples
 
@@ -67,19 +68,10 @@ def repeated(loop: Loop, times: int) -> Loop:
     tempo, clip = loop.tempo, loop.clip
     edges = [round(tempo.exact(clip.rate) * k) for k in range(times + 1)]
     lengths = [end - start for start, end in pairwise(edges)]
-    turns = {n: _turned(clip.samples, n) for n in set(lengths)}
+    turns = {n: as_circle(clip.samples, n) for n in set(lengths)}
     samples = np.concatenate([turns[n] for n in lengths], axis=1)
     longer = replace(tempo, beats=tempo.beats * times)
     return Loop(clip=replace(clip, samples=samples), tempo=longer)
-
-
-def _turned(samples: Samples, n: int) -> Samples:
-    """A circle of samples as n of them."""
-    if samples.shape[1] == n:
-        return samples
-    spectrum = np.fft.rfft(samples.astype(np.float64), axis=1)
-    found = np.fft.irfft(spectrum, n, axis=1) * (n / samples.shape[1])
-    return np.asarray(found, np.float32)
 
 
 def _in_pieces(samples: Samples, n: int, semitones: float, *, rate: int) -> Samples:

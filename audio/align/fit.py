@@ -11,13 +11,13 @@ import numpy as np
 from audio.align import measure, rhythmic, sung, talk
 from audio.align.intonation import Contour, asked_range, contour, pitch_at, to_hz
 from audio.align.music import MAX_BEAT, Music
-from audio.align.names import lookup, within
 from audio.align.plan import Misfit, Plan, Sentence, placed
 from audio.align.psola import resynthesised
 from audio.align.settings import STARTS, Settings
 from audio.align.syllables import syllables
 from audio.align.time_map import TimeMap
 from audio.errors import ParameterError
+from audio.names import lookup, within
 from audio.speech.types import Speech
 from audio.types import Clip
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from audio.align.names import lookup, within
 from audio.errors import ParameterError
 from audio.key import MODES, Chord
+from audio.names import lookup, within
 from audio.types import MAX_BPM, MIN_BPM, Note
 
 FloatArray = NDArray[np.float64]

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 from audio.align.music import SUBDIVISIONS, Tone
-from audio.align.names import lookup, within
 from audio.errors import ParameterError
+from audio.names import lookup, within
 
 
 @dataclass(frozen=True, kw_only=True)

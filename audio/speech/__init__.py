@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from audio.errors import ParameterError
-from audio.speech.espeak import Espeak, nearest
+from audio.names import nearest
+from audio.speech.espeak import Espeak
 from audio.speech.types import SpeechEngine, Voice
 
 DEFAULT = "espeak"

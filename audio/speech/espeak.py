@@ -6,13 +6,13 @@ sound, to the sample.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from audio.errors import ParameterError
+from audio.names import nearest
 from audio.speech import espeak_text, phones
 from audio.speech.espeak_process import Process
 from audio.speech.types import Speech, Voice
@@ -135,11 +135,6 @@ class Espeak:
             self._aliases.setdefault(alias, name)
         self._aliases |= {name: name for name in voices}
         self._voices = tuple(voices.values())
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The known name that is spelt most like one."""
-    return max(known, key=lambda other: difflib.SequenceMatcher(a=name, b=other).ratio())
 
 
 def _tag(name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from audio.errors import ParameterError
@@ -16,12 +16,14 @@ def lookup(table: Mapping[str, T], name: str, kind: str) -> T:
     """The entry called `name`. Raises ParameterError, naming the nearest and all that are known."""
     if name in table:
         return table[name]
-    near = difflib.get_close_matches(name, list(table), n=1, cutoff=0.0)
     raise ParameterError(
-        f"unknown {kind} {name!r}: nearest {near[0]!r}; known: {', '.join(table)}"
-        if near
-        else f"unknown {kind} {name!r}: known: {', '.join(table)}"
+        f"unknown {kind} {name!r}: nearest {nearest(name, table)!r}; known: {', '.join(table)}"
     )
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The known name that is spelt most like one; some must be known."""
+    return max(known, key=lambda other: difflib.SequenceMatcher(a=name, b=other).ratio())
 
 
 def within(name: str, value: float, low: float, high: float) -> None:
