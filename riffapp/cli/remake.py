@@ -14,6 +14,8 @@ from riffapp.cli.common import add_machine, add_output, device, report, threads
 from riffapp.errors import UsageError
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from riffapp.studio.canvas import Canvas
     from riffapp.studio.checkpoints import Instrument
     from riffapp.studio.remake import Remade
@@ -29,6 +31,16 @@ def add(commands: Any) -> None:
     """These commands, as subcommands."""
     p = _parser(commands, "remix", "re-imagine a recording under other words: hum to band")
     p.add_argument("--strength", type=float, default=0.6, help="0 gives it back, 1 is new (0.6)")
+    p.add_argument(
+        "--to", metavar="WORDS", help="a journey to these words, in steps over the sound"
+    )
+    p.add_argument("--points", type=int, default=8, help="how many steps, each as long as it (8)")
+    p.add_argument("--to-seed", type=int, help="the seed there (that of the beginning)")
+    p.add_argument("--to-cfg", type=float, help="how closely to follow the words there")
+    p.add_argument("--to-strength", type=float, help="the strength there")
+    p.add_argument(
+        "--mask", type=Path, metavar="PNG", help="of a journey: black stays in each step"
+    )
     p.set_defaults(run=_remix)
     p = _parser(commands, "edit", "do a part again: some bars, a band, what a mask shows")
     p.add_argument("--bars", metavar="FIRST-LAST", help="from the first to the last, such as 2-3")
@@ -63,12 +75,36 @@ def _parser(commands: Any, name: str, words: str) -> argparse.ArgumentParser:
 
 
 def _remix(args: argparse.Namespace) -> int:
-    from riffapp.studio.remake import reimagine
+    from riffapp.studio.remake import mask_at, reimagine
 
+    if args.to is not None:
+        mask = None if args.mask is None else mask_at(args.mask)
+        return _travel(args, mask)
+    if args.mask is not None:
+        raise UsageError("a mask without a journey: give --to WORDS, or use riffapp edit --mask")
     return _run(
         args,
         lambda instrument, canvas, request, told: reimagine(
             instrument, canvas, request, strength=args.strength, on_progress=told
+        ),
+    )
+
+
+def _travel(args: argparse.Namespace, mask: Image | None) -> int:
+    from riffapp.studio.passage import Goal, travel
+
+    goal = Goal(prompt=args.to, seed=args.to_seed, cfg=args.to_cfg, strength=args.to_strength)
+    return _run(
+        args,
+        lambda instrument, canvas, request, told: travel(
+            instrument,
+            canvas,
+            request,
+            goal,
+            points=args.points,
+            strength=args.strength,
+            mask=mask,
+            on_progress=told,
         ),
     )
 

@@ -95,7 +95,7 @@ def reimagine(
     start, planned = time.perf_counter(), plan_remake(canvas, request, instrument)
     picture = _drawn(instrument, canvas, planned, None, strength, on_progress)
     clip = _rendered(canvas, picture, planned.quality)
-    return _remade(instrument, canvas, planned, picture, clip, strength=strength, start=start)
+    return remade_of(instrument, canvas, planned, picture, clip, strength=strength, start=start)
 
 
 def redo(
@@ -119,7 +119,7 @@ def redo(
     clip = canvas.clip
     if picture is not canvas.picture:
         clip = _patched(canvas, picture, white, planned.quality)
-    return _remade(instrument, canvas, planned, picture, clip, strength=strength, start=start)
+    return remade_of(instrument, canvas, planned, picture, clip, strength=strength, start=start)
 
 
 def extend(
@@ -144,7 +144,7 @@ def extend(
     assert total == planned.bars
     picture = _drawn(instrument, wider, planned, white, 1.0, on_progress)
     clip = _patched(wider, picture, white, planned.quality)
-    return _remade(instrument, wider, planned, picture, clip, strength=1.0, start=start)
+    return remade_of(instrument, wider, planned, picture, clip, strength=1.0, start=start)
 
 
 def mask_of(canvas: Canvas, region: Region, mask: Image.Image | None) -> Image.Image:
@@ -212,7 +212,7 @@ def _drawn(
         raise UsageError(f"strength {strength:g} is outside 0 to 1: give one within")
     if strength == 0:
         return canvas.picture
-    mask = None if white is None else _mask(white, instrument.checkpoint.factor)
+    mask = None if white is None else mask_for(white, instrument.checkpoint.factor)
     wanted = replace(
         image_request(planned, instrument.sound),
         start=Start(image=canvas.picture, strength=strength),
@@ -221,7 +221,7 @@ def _drawn(
     return generate(instrument.checkpoint, wanted, on_step=_told(on_progress)).images[0]
 
 
-def _mask(white: Image.Image, factor: int) -> Mask:
+def mask_for(white: Image.Image, factor: int) -> Mask:
     """A mask that shows just what is white, and draws every block of latents that it touches."""
     from PIL import Image
 
@@ -290,7 +290,7 @@ def _regions(touched: NDArray[np.bool_]) -> list[patch.Region]:
     return found
 
 
-def _remade(
+def remade_of(
     instrument: Instrument,
     canvas: Canvas,
     planned: LoopRequest,
