@@ -20,10 +20,10 @@ from audio import bed as beds
 from audio import duck, files, script, stream, voice_over
 from audio.align.fit import MODES, Report, fit
 from audio.align.intonation import contour
-from audio.align.names import lookup, within
 from audio.align.settings import Settings
 from audio.chapters import Chapter
 from audio.errors import AudioError
+from audio.names import lookup, within
 from audio.script import ChapterStart, Pause, Sentence
 from audio.speech import cutting, find_voice
 from audio.voice_over import Balance, Placed, VoiceOver
