@@ -88,6 +88,7 @@ class Fitted:
 
     The sound's first sample lies `start_s` seconds into the music: a whole number of samples, and
     before the music's start where that is below 0. `end_beat` is where the sound ends, in beats.
+    Its pitch lies within `hz_range`.
     """
 
     speech: Speech
@@ -95,6 +96,7 @@ class Fitted:
     end_beat: float
     plan: Plan
     report: Report
+    hz_range: tuple[float, float]
 
     @property
     def end_s(self) -> float:
@@ -148,12 +150,8 @@ def _carried_out(
     rate = speech.clip.rate
     start_s = round(plan.start_s * rate) / rate
     local = plan.time_map.shifted(-plan.start_s)
-    clip = resynthesised(
-        speech.clip,
-        local,
-        plan.pitch,
-        hz_range=(intonation.floor_hz, intonation.ceiling_hz),
-    )
+    spoken_hz = (intonation.floor_hz, intonation.ceiling_hz)
+    clip = resynthesised(speech.clip, local, plan.pitch, hz_range=spoken_hz)
     report = Report(
         mode=mode,
         strength=strength,
@@ -168,6 +166,7 @@ def _carried_out(
         end_beat=music.grid.beat(start_s + clip.duration_s),
         plan=plan,
         report=report,
+        hz_range=spoken_hz if plan.pitch is None else asked_range(plan.pitch),
     )
 
 

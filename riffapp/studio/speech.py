@@ -19,7 +19,7 @@ import numpy as np
 from audio import bed as beds
 from audio import duck, files, script, stream, voice_over
 from audio.align.fit import MODES, Report, fit
-from audio.align.intonation import contour
+from audio.align.intonation import pitch_at
 from audio.align.settings import Settings
 from audio.chapters import Chapter
 from audio.errors import AudioError
@@ -42,6 +42,7 @@ MAX_GAP_S = 10.0
 EMPHASIS_DB = 4.0
 _EMPHASIS_S = 0.02  # over which it comes and goes
 ENVELOPE_HZ = 100
+_PITCH_STEP_S = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,8 +245,7 @@ class _Speaker:
                 settings=wish.settings,
             )
         clip = _emphasised(fitted.speech, part)
-        start_s, heard = fitted.start_s, contour(clip)
-        pitch = fitted.plan.pitch
+        start_s, pitch = fitted.start_s, fitted.plan.pitch
         said = Said(
             text=part.text,
             voice=speech.voice,
@@ -253,7 +253,7 @@ class _Speaker:
             words=tuple(_later(word, start_s) for word in fitted.speech.words),
             report=fitted.report,
             level=_envelope(clip),
-            heard=_curve(heard.times_s + start_s, heard.hz),
+            heard=_heard(clip, start_s, fitted.hz_range),
             asked=None
             if pitch is None
             else _curve(fitted.plan.time_map.after(pitch.times_s), pitch.hz),
@@ -342,6 +342,13 @@ def _envelope(clip: Clip) -> Samples:
     padded = np.pad(np.abs(clip.samples[0]), (0, -clip.n % step))
     found: Samples = padded.reshape(-1, step).max(1)
     return found
+
+
+def _heard(clip: Clip, start_s: float, hz_range: tuple[float, float]) -> tuple[Samples, Samples]:
+    """The pitch that sounds, at the times of the mix that have one."""
+    times_s = np.arange(0, clip.duration_s, _PITCH_STEP_S)
+    hz = pitch_at(clip, times_s, hz_range, step_s=_PITCH_STEP_S)
+    return _curve(start_s + times_s[hz > 0], hz[hz > 0])
 
 
 def _curve(times_s: object, hz: object) -> tuple[Samples, Samples]:
