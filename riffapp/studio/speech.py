@@ -23,6 +23,7 @@ from audio.align.intonation import pitch_at
 from audio.align.settings import Settings
 from audio.chapters import Chapter
 from audio.errors import AudioError
+from audio.mastering import PowerMeter
 from audio.names import lookup, within
 from audio.script import ChapterStart, Pause, Sentence
 from audio.speech import cutting, find_voice
@@ -40,6 +41,7 @@ MAX_SCRIPT_CHARS = 200_000
 MAX_BARS_AROUND = 64
 MAX_GAP_S = 10.0
 EMPHASIS_DB = 4.0
+SENTENCE_LUFS, MOST_EVENED_DB = -20.0, 18.0  # before the mix, which sets the level of all
 _EMPHASIS_S = 0.02  # over which it comes and goes
 ENVELOPE_HZ = 100
 _PITCH_STEP_S = 0.02
@@ -244,7 +246,7 @@ class _Speaker:
                 free_from_s=free_s,
                 settings=wish.settings,
             )
-        clip = _emphasised(fitted.speech, part)
+        clip = _emphasised(_evened(fitted.speech), part)
         start_s, pitch = fitted.start_s, fitted.plan.pitch
         said = Said(
             text=part.text,
@@ -316,6 +318,17 @@ def _located(part: Sentence) -> Iterator[None]:
 def _later(word: Word, by_s: float) -> Word:
     phones = tuple(replace(p, start_s=p.start_s + by_s, end_s=p.end_s + by_s) for p in word.phones)
     return replace(word, start_s=word.start_s + by_s, end_s=word.end_s + by_s, phones=phones)
+
+
+def _evened(speech: Speech) -> Speech:
+    """The sentence as loud as all others, whoever says it: K-weighted, while words are said."""
+    clip = speech.clip
+    meter = PowerMeter(rate=clip.rate, channels=1)
+    meter.add(clip.samples)
+    lufs = meter.power().lufs(speech.words[0].start_s, speech.words[-1].end_s)
+    gain_db = float(np.clip(SENTENCE_LUFS - lufs, -MOST_EVENED_DB, MOST_EVENED_DB))
+    samples = clip.samples * np.float32(10 ** (gain_db / 20))
+    return replace(speech, clip=replace(clip, samples=samples))
 
 
 def _emphasised(speech: Speech, part: Sentence) -> Clip:

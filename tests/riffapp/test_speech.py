@@ -136,6 +136,24 @@ def test_a_recording_is_parted_into_its_sentences(under: Accompaniment, tmp_path
         assert end_s - start_s == pytest.approx(true[word], abs=0.08)
 
 
+def test_a_soft_recording_and_a_loud_voice_are_equally_loud(
+    under: Accompaniment, tmp_path: Path
+) -> None:
+    engine, text = Espeak(), "This is how I sound."
+    said = engine.speak(text, engine.voice("en-gb+f3")).clip
+    files.write(tmp_path / "soft.wav", replace(said, samples=said.samples * np.float32(0.2)))
+    told, saved = speak(
+        under,
+        tmp_path / "a.wav",
+        script=f'Listen to my guest. <voice name="Eve">{text}</voice>',
+        voices=(("Eve", f"recorded:{tmp_path / 'soft.wav'}@en-gb"),),
+        balance=Balance(lufs=-30.0),
+    )
+    power = _power(files.read(saved.voice))
+    one, other = (power.lufs(s["words"][0][1], s["words"][-1][2]) for s in told["sentences"])
+    assert one == pytest.approx(other, abs=0.5)
+
+
 # ---- over the bed -----------------------------------------------------------------------------
 
 
