@@ -213,7 +213,7 @@ def _remembered(
     key = (checkpoint.family, towers, known, checkpoint.device, blocks, reading, is_negative)
     found: Context | None = checkpoint.contexts.pop(key, None)
     if found is None:
-        found = _context(checkpoint, blocks, reading, is_negative=is_negative)
+        found = context_of(checkpoint, blocks, reading, is_negative=is_negative)
     checkpoint.contexts[key] = found
     while len(checkpoint.contexts) > KEPT:
         checkpoint.contexts.popitem(last=False)
@@ -227,7 +227,7 @@ def count(checkpoint: Checkpoint, blocks: Blocks) -> tuple[int, int]:
     return size * (len(cut) - 1) + len(cut[-1].ids), size * len(cut)
 
 
-def _context(
+def context_of(
     checkpoint: Checkpoint, blocks: Blocks, reading: Reading, *, is_negative: bool
 ) -> Context:
     """One text through every tower, their channels side by side."""

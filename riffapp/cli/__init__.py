@@ -10,13 +10,25 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
 from riffapp import __version__, settings, terminal
-from riffapp.cli import analysis, arrange, image, layers, loop, models, packs, remake, speak
-from riffapp.cli.common import add_json, add_machine, add_output, report
+from riffapp.cli import (
+    analysis,
+    arrange,
+    embedded,
+    image,
+    layers,
+    loop,
+    models,
+    packs,
+    remake,
+    speak,
+    train,
+)
+from riffapp.cli.common import add_json, add_output, report
 from riffapp.errors import USER, blame
 
 _STOPPED = 130
@@ -64,8 +76,6 @@ def _parser() -> argparse.ArgumentParser:
         _add_image_to_audio,
         _add_audio_to_image,
         _add_info,
-        _add_train,
-        _add_evaluate,
         _add_doctor,
         _add_ui,
     ):
@@ -75,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     packs.add(commands)
     layers.add(commands)
     speak.add(commands)
+    embedded.add(commands, train.add(commands))
     return parser
 
 
@@ -148,92 +159,6 @@ def _info(args: argparse.Namespace) -> int:
         terminal.dump(facts)
     else:
         print("\n".join(info.lines(facts)))
-    return 0
-
-
-# ---- the embedded model -----------------------------------------------------------------------
-
-
-def _add_train(commands: Any) -> None:
-    p = commands.add_parser(
-        "train",
-        help="train the embedded models anew",
-        epilog="Stop it when you like: the same command goes on where it was.",
-    )
-    p.add_argument("what", choices=["embedded-loops", "detail"])
-    p.add_argument("--work", type=Path, default=Path("training"), help="work folder (training)")
-    p.add_argument("-o", "--output", type=Path, help="WORK/loops, or WORK/detail.safetensors")
-    p.add_argument("--start", metavar="CHECKPOINT", help="train this one further, such as loops")
-    p.add_argument("--loops", type=int, help="loops to render (12288)")
-    p.add_argument("--detail-steps", type=int, default=4000, help="updates of detail's network")
-    p.add_argument("--decoder-steps", type=int, help="updates of the autoencoder's decoder")
-    p.add_argument("--diffusion-steps", type=int, help="updates of the diffusion model")
-    p.add_argument("--judge-epochs", type=int, help="rounds of the judge over the loops")
-    p.add_argument("--batch", type=int, help="loops in one update of the diffusion model (16)")
-    p.add_argument("--device", default="auto", help="cpu, cuda, mps or auto (auto)")
-    p.add_argument("--threads", type=int, help="CPU threads")
-    p.set_defaults(run=_train)
-
-
-def _train(args: argparse.Namespace) -> int:
-    from riffapp.studio import checkpoints, train
-
-    if args.what == "detail":
-        return _train_detail(args)
-    sizes = {f.name: getattr(args, f.name) for f in fields(train.Budget)}
-    budget = train.Budget(**{name: n for name, n in sizes.items() if n is not None})
-    target = args.output or args.work / "loops"
-    train.train_embedded_loops(
-        args.work,
-        target,
-        budget,
-        start=None if args.start is None else checkpoints.folder(args.start),
-        device=args.device,
-        threads=args.threads,
-    )
-    print(f"{target}: use it with riffapp loop --checkpoint {target}")
-    return 0
-
-
-def _train_detail(args: argparse.Namespace) -> int:
-    from riffapp.studio import checkpoints, train_detail
-
-    target = args.output or args.work / "detail.safetensors"
-    instrument = checkpoints.load(args.start or "loops", device="cpu", threads=args.threads)
-    train_detail.train_detail(
-        args.work,
-        target,
-        instrument.checkpoint.vae,
-        loops=args.loops or train_detail.LOOPS,
-        steps=args.detail_steps,
-    )
-    print(f"{target}: it takes the place of audio/detail.safetensors")
-    return 0
-
-
-def _add_evaluate(commands: Any) -> None:
-    p = commands.add_parser("evaluate", help="measure whether a loops model does what it is told")
-    p.add_argument("--checkpoint", default="loops", help="name, folder or hub id (loops)")
-    p.add_argument("--prompts", type=int, default=200, help="unseen prompts (200)")
-    p.add_argument("--judge", type=Path, help="judge.safetensors (the embedded one)")
-    add_machine(p)
-    p.set_defaults(run=_evaluate)
-
-
-def _evaluate(args: argparse.Namespace) -> int:
-    from riffapp.studio import evaluate
-
-    report = evaluate.evaluate(
-        args.checkpoint,
-        prompts=args.prompts,
-        judge=args.judge,
-        device=args.device or "auto",
-        threads=args.threads,
-    )
-    if args.json:
-        terminal.dump(asdict(report))
-    else:
-        print("\n".join(evaluate.lines(report)))
     return 0
 
 

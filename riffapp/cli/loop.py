@@ -57,6 +57,13 @@ def add(commands: Any) -> None:
     p.add_argument("--bit-depth", help="of WAV and FLAC: 16, 24, float (16; float: WAV only)")
     p.add_argument("--checkpoint", help="name, folder or hub id (loops)")
     p.add_argument(
+        "--models-dir",
+        action="append",
+        type=Path,
+        default=[],
+        help="a folder of models, whose LoRAs and embeddings prompts may name: <lora:zorp:1>",
+    )
+    p.add_argument(
         "--from", dest="source", type=Path, metavar="FILE", help="settings of a PNG or sound file"
     )
     add_output(p, "sound file: .wav, .flac, .ogg or .mp3; or a folder")
@@ -80,6 +87,7 @@ def _loop(args: argparse.Namespace) -> int:
         planned.checkpoint,
         device=device(args, found, origin),
         threads=threads(args, found, origin),
+        models=(*args.models_dir, *found.models_dirs),
     )
     load_s = time.perf_counter() - start
     made: list[tuple[LoopResult, Saved]] = []

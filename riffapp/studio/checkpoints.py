@@ -17,7 +17,7 @@ instrument; Riffusion's, by its name, is known without one:
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ from riffapp.errors import UsageError
 if TYPE_CHECKING:
     from audio.types import SpectrogramParams, Tempo
     from sdcore.models.checkpoint import Checkpoint
+    from sdcore.models.shelf import Shelf
 
 EMBEDDED = Path(__file__).resolve().parents[1] / "checkpoints"
 SOUND_FILE = "sound.json"
@@ -83,11 +84,13 @@ class Sound:
 
 @dataclass(frozen=True, kw_only=True)
 class Instrument:
-    """A loaded checkpoint that knows how it sounds. `name` is what a file records."""
+    """A loaded checkpoint that knows how it sounds. `name` is what a file records; on the `shelf`
+    lie the LoRAs that prompts may name, in the checkpoint the embeddings."""
 
     name: str
     checkpoint: Checkpoint
     sound: Sound
+    shelf: Shelf | None = None
 
 
 def names() -> tuple[str, ...]:
@@ -145,8 +148,12 @@ def read_sound(ref: str) -> Sound:
     return _sound(plain, path)
 
 
-def load(ref: str, *, device: str = "auto", threads: int | None = None) -> Instrument:
+def load(
+    ref: str, *, device: str = "auto", threads: int | None = None, models: Sequence[Path] = ()
+) -> Instrument:
     """The checkpoint's weights on `device`, and its sound; `threads` are this process's from then.
+
+    In `models`, folders of models, LoRAs and embeddings are found.
 
     Raises UsageError as `read_sound` does and for fewer than one thread, sdcore's errors for
     weights that are missing or broken.
@@ -160,8 +167,14 @@ def load(ref: str, *, device: str = "auto", threads: int | None = None) -> Instr
         if not 1 <= threads <= MAX_THREADS:
             raise UsageError(f"threads {threads}: give 1 to {MAX_THREADS}")
         torch.set_num_threads(threads)
-    checkpoint = load_weights(folder(ref), device=device)
-    return Instrument(name=ref, checkpoint=checkpoint, sound=sound)
+    if not models:
+        checkpoint = load_weights(folder(ref), device=device)
+        return Instrument(name=ref, checkpoint=checkpoint, sound=sound)
+    from riffapp.studio.library import Library  # it looks for checkpoints here
+
+    library = Library(models, device=device)
+    checkpoint = library.checkpoint(str(folder(ref)))
+    return Instrument(name=ref, checkpoint=checkpoint, sound=sound, shelf=library.shelf)
 
 
 def _sound_file(ref: str) -> Path | None:

@@ -20,7 +20,8 @@ _KEY_IN_PROMPT = re.compile(r"\b[A-G](?:#|b| sharp| flat)? (?:major|minor)\b", r
 _BPM_IN_PROMPT = re.compile(r"\b(\d{2,3}(?:\.\d+)?) ?bpm\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_][\w#♯♭&'’-]*")
 _SPLIT = re.compile(r"[-_&'’ ]+")
-_WEIGHT = re.compile(r":\s*[0-9.]+\s*[)\]]")  # the 1.2 of (saw bass:1.2)
+# the 1.2 of (saw bass:1.2), and <lora:name:1>
+_WEIGHT = re.compile(r":\s*[0-9.]+\s*[)\]]|<(?:lora|lyco):[^<>]*>")
 _OPERATORS = frozenset({"and", "break", "bpm"})
 
 

@@ -47,7 +47,9 @@ def make_loops(
     Raises UsageError before any work, sdcore's and audio's errors from it.
     """
     planned = plan_loop(request, instrument.sound)
-    notes = warnings(planned, instrument.sound)
+    known = (*instrument.sound.words, *instrument.checkpoint.embeddings)
+    sound = replace(instrument.sound, words=known if instrument.sound.words else ())
+    notes = warnings(planned, sound)
     batch = 1 if instrument.checkpoint.device.type == "cpu" else GPU_BATCH
     return _takes(instrument, planned, batch=batch, notes=notes, on_progress=on_progress)
 
@@ -61,6 +63,7 @@ def _takes(
     on_progress: OnProgress,
 ) -> Iterator[LoopResult]:
     from sdcore.generate import generate
+    from sdcore.models.shelf import NOTHING
 
     origin = origin_of(instrument)
     meter = _Meter(takes=planned.takes, on_progress=on_progress)
@@ -68,9 +71,14 @@ def _takes(
         group = replace(_take(planned, first), takes=min(batch, planned.takes - first))
         start = time.perf_counter()
         wanted = image_request(group, instrument.sound)
-        pictures = generate(instrument.checkpoint, wanted, on_step=meter.of(group.takes)).images
+        drawn = generate(
+            instrument.checkpoint,
+            wanted,
+            on_step=meter.of(group.takes),
+            shelf=instrument.shelf or NOTHING,
+        )
         drawing_s = (time.perf_counter() - start) / group.takes
-        for i, picture in enumerate(pictures):
+        for i, picture in enumerate(drawn.images):
             take = _take(group, i)
             shown, params = _shown(picture, take, instrument.sound.params)
             result = LoopResult(
@@ -79,7 +87,7 @@ def _takes(
                 request=take,
                 origin=origin,
                 drawing_s=drawing_s,
-                warnings=notes,
+                warnings=(*notes, *drawn.notes),
             )
             if take.bars <= LONG_BARS:
                 assert result.loop  # rendered here, where the work is done
