@@ -133,13 +133,19 @@ def find(driver: Any, selector: str) -> Any:
 
 
 def fill(driver: Any, key: str, text: str) -> None:
-    """Type into a field in place of what stands there, and leave it as a person would."""
+    """Type into a field in place of what stands there, and leave it as a person would.
+
+    Then the page is left to catch up: what it shows of chips is behind the text until then.
+    """
     from selenium.webdriver.common.keys import Keys
 
     field = find(driver, f".st-key-{key} input, .st-key-{key} textarea")
     field.send_keys(Keys.CONTROL, "a")
     field.send_keys(text)
     field.send_keys(Keys.TAB)
+    running = "[data-testid=stStatusWidget]"
+    time.sleep(0.5)
+    eventually("a page at rest", lambda: not driver.find_elements("css selector", running))
 
 
 def take(driver: Any) -> dict[str, Any] | None:
