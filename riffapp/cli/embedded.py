@@ -17,6 +17,7 @@ def add(commands: Any, kinds: Any) -> None:
     """`riffapp evaluate`, and these models among the kinds of `riffapp train`."""
     _add_loops(kinds)
     _add_detail(kinds)
+    _add_pictures(kinds)
     _add_evaluate(commands)
 
 
@@ -39,6 +40,18 @@ def _add_detail(kinds: Any) -> None:
     p.add_argument("--loops", type=int, help="loops to render (1024)")
     p.add_argument("--steps", type=int, help="updates (4000)")
     p.set_defaults(run=_train_detail)
+
+
+def _add_pictures(kinds: Any) -> None:
+    p = _kind(kinds, "embedded-pictures", "a small image model, from riffapp's own drawn scenes")
+    p.add_argument("-o", "--output", type=Path, help="checkpoint folder (WORK/pictures)")
+    p.add_argument("--scenes", type=int, help="scenes to draw (12288)")
+    p.add_argument("--decoder-steps", type=int, help="updates of the autoencoder's decoder")
+    p.add_argument("--diffusion-steps", type=int, help="updates of the diffusion model")
+    p.add_argument("--judge-steps", type=int, help="updates of the judge")
+    p.add_argument("--batch", type=int, help="pictures in one update (16)")
+    p.add_argument("--device", default="auto", help="cpu, cuda, mps or auto (auto)")
+    p.set_defaults(run=_train_pictures)
 
 
 def _kind(kinds: Any, name: str, words: str) -> argparse.ArgumentParser:
@@ -78,6 +91,19 @@ def _train_detail(args: argparse.Namespace) -> int:
     return 0
 
 
+def _train_pictures(args: argparse.Namespace) -> int:
+    from riffapp.studio import train_pictures
+
+    sizes = {f.name: getattr(args, f.name, None) for f in fields(train_pictures.Budget)}
+    budget = train_pictures.Budget(**{name: n for name, n in sizes.items() if n is not None})
+    target = args.output or args.work / "pictures"
+    train_pictures.train_embedded_pictures(
+        args.work, target, budget, device=args.device, threads=args.threads
+    )
+    print(f"{target}: use it with riffapp txt2img --checkpoint {target}")
+    return 0
+
+
 def _add_evaluate(commands: Any) -> None:
     p = commands.add_parser("evaluate", help="measure whether a model does what it is told")
     p.add_argument("--checkpoint", default="loops", help="name, folder or hub id (loops)")
@@ -88,9 +114,11 @@ def _add_evaluate(commands: Any) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-    from riffapp.studio import evaluate
+    from riffapp.studio import checkpoints, evaluate, evaluate_pictures
 
-    report = evaluate.evaluate(
+    is_sound = checkpoints.has_sound(args.checkpoint)
+    of = evaluate.evaluate if is_sound else evaluate_pictures.evaluate_pictures
+    report: Any = of(
         args.checkpoint,
         prompts=args.prompts,
         judge=args.judge,
@@ -100,5 +128,6 @@ def _evaluate(args: argparse.Namespace) -> int:
     if args.json:
         terminal.dump(asdict(report))
     else:
-        print("\n".join(evaluate.lines(report)))
+        say: Any = evaluate.lines if is_sound else evaluate_pictures.lines
+        print("\n".join(say(report)))
     return 0

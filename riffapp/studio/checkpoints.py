@@ -130,6 +130,11 @@ def folder(ref: str) -> Path:
     )
 
 
+def has_sound(ref: str) -> bool:
+    """Whether the checkpoint says how it sounds; others are image models."""
+    return _sound_file(ref) is not None
+
+
 def read_sound(ref: str) -> Sound:
     """What the checkpoint says of how it sounds.
 

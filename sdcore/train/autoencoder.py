@@ -12,27 +12,30 @@ from torch import Tensor
 
 from sdcore.models.circular import circular
 from sdcore.train.run import Recipe, Run, batches
+from sdcore.types import Tiling
 
 LATENT_NOISE = 0.05
 
 
 def block_autoencoder(pictures: NDArray[np.uint8], *, latent_channels: int) -> AutoencoderDC:
-    """An autoencoder for one-plane pictures, 8 times smaller each way, whose encoder is ready
-    at once.
+    """An autoencoder for pictures of one plane or three, 8 times smaller each way, whose encoder
+    is ready at once.
 
     The encoder is the best linear one there is: the principal components of 8 x 8 blocks of
-    `pictures` (n, height, width), written into the weights of a network without any other work
-    to do, so that latents exist before the decoder is trained and stay what they are. Channel k
-    is scaled by the root of its standard deviation, half way to white: coarse components keep
-    more weight than fine ones, as in a picture.
+    `pictures`, grey (n, height, width) or RGB (n, height, width, 3), written into the weights of a
+    network without any other work to do, so that latents exist before the decoder is trained and
+    stay what they are. Channel k is scaled by the root of its standard deviation, half way to
+    white: coarse components keep more weight than fine ones, as in a picture.
     The decoder is an ordinary one, random until `train_decoder` (deep compression autoencoder,
     Chen et al. 2024, arXiv:2410.10733, which leaves full resolution by space-to-channel and is
     therefore cheap on a CPU).
     """
+    x = to_tensor(pictures)
+    planes = x.shape[1]
     vae = AutoencoderDC(
-        in_channels=1,
+        in_channels=planes,
         latent_channels=latent_channels,
-        encoder_block_out_channels=(1, 4, 16, 64),
+        encoder_block_out_channels=(planes, 4 * planes, 16 * planes, 64 * planes),
         encoder_layers_per_block=(0, 1, 1, 1),
         encoder_qkv_multiscales=((),) * 4,
         encoder_out_shortcut=False,
@@ -43,7 +46,7 @@ def block_autoencoder(pictures: NDArray[np.uint8], *, latent_channels: int) -> A
         encoder_block_types="ResBlock",
         decoder_block_types="ResBlock",
     )
-    _write_principal_components(vae, grey_to_tensor(pictures))
+    _write_principal_components(vae, x)
     vae.encoder.requires_grad_(False)
     return vae
 
@@ -54,7 +57,7 @@ def _write_principal_components(vae: AutoencoderDC, x: Tensor) -> None:
     for name, parameter in vae.encoder.named_parameters():
         parameter.zero_()
         if name == "conv_in.conv.weight":
-            parameter[..., 1, 1] = 1.0
+            parameter[..., 1, 1] = torch.eye(len(parameter))
     features = _features(vae, x)
     rows = features.movedim(1, -1).flatten(0, -2).double()
     mean = rows.mean(dim=0)
@@ -69,7 +72,7 @@ def _write_principal_components(vae: AutoencoderDC, x: Tensor) -> None:
 
 
 def _features(vae: AutoencoderDC, x: Tensor) -> Tensor:
-    """What the encoder's last convolution sees: (n, 64, height / 8, width / 8)."""
+    """What the encoder's last convolution sees: (n, 64 planes, height / 8, width / 8)."""
     x = vae.encoder.conv_in(x)
     for block in vae.encoder.down_blocks:
         x = block(x)
@@ -83,9 +86,12 @@ def train_decoder(
     *,
     folder: Path,
     device: torch.device,
+    tiling: Tiling = "x",
 ) -> Run:
-    """Train the decoder on grey pictures (n, height, width) that are circular in width; resumes
-    from `folder`.
+    """Train the decoder on pictures, grey (n, height, width) or RGB (n, height, width, 3);
+    resumes from `folder`.
+
+    `tiling` says on which axes the pictures join themselves: "x" for loops, "none" for scenes.
 
     Loss: L1 on values in [-1, 1] plus a small quadratic term. A little noise on the latents
     makes the decoder forgive the small errors that a diffusion model leaves.
@@ -93,11 +99,11 @@ def train_decoder(
     run = Run({"vae": vae}, recipe, folder, device)
     rng = torch.Generator().manual_seed(recipe.seed + run.step)
     order = iter(batches(len(pictures), recipe.batch, seed=recipe.seed, start=run.step))
-    with circular([vae], axes="x"):
+    with circular([vae], axes=tiling):
         for _ in run.steps("decoder"):
-            x = grey_to_tensor(pictures[next(order).numpy()]).to(device)
-            # loops are circles: any rotation in time is as good a picture
-            x = torch.roll(x, int(torch.randint(x.shape[-1], (), generator=rng)), dims=-1)
+            x = to_tensor(pictures[next(order).numpy()]).to(device)
+            if "x" in tiling:  # loops are circles: any rotation in time is as good a picture
+                x = torch.roll(x, int(torch.randint(x.shape[-1], (), generator=rng)), dims=-1)
             z = vae.encode(x).latent
             z = z + LATENT_NOISE * torch.randn(z.shape, generator=rng).to(device)
             with torch.autocast(device.type, dtype=torch.bfloat16):
@@ -107,9 +113,11 @@ def train_decoder(
     return run
 
 
-def grey_to_tensor(pictures: NDArray[np.uint8]) -> Tensor:
-    """Grey levels (n, height, width) -> (n, 1, height, width) in [-1, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(pictures)).float().div_(127.5).sub_(1.0)[:, None]
+def to_tensor(pictures: NDArray[np.uint8]) -> Tensor:
+    """Grey (n, height, width) or RGB (n, height, width, 3) -> (n, planes, height, width) in
+    [-1, 1]."""
+    x = torch.from_numpy(np.ascontiguousarray(pictures)).float().div_(127.5).sub_(1.0)
+    return x[:, None] if x.ndim == 3 else x.movedim(-1, 1).contiguous()
 
 
 def load_autoencoder(folder: Path) -> AutoencoderDC:
@@ -120,24 +128,31 @@ def load_autoencoder(folder: Path) -> AutoencoderDC:
 
 
 @torch.no_grad()
-def roundtrip(vae: AutoencoderDC, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Grey pictures (n, height, width) after encoding and decoding, in grey levels again."""
-    with circular([vae], axes="x"):
-        y = vae.decode(vae.encode(grey_to_tensor(pictures).to(vae.device)).latent).sample
-    grey: NDArray[np.uint8] = (
-        (y[:, 0].clamp(-1, 1) * 127.5 + 128).clamp(0, 255).byte().cpu().numpy()
-    )
-    return grey
+def roundtrip(
+    vae: AutoencoderDC, pictures: NDArray[np.uint8], *, tiling: Tiling = "x"
+) -> NDArray[np.uint8]:
+    """Pictures, grey or RGB, after encoding and decoding, in levels of 0 .. 255 again."""
+    with circular([vae], axes=tiling):
+        y = vae.decode(vae.encode(to_tensor(pictures).to(vae.device)).latent).sample
+    levels = (y.clamp(-1, 1) * 127.5 + 128).clamp(0, 255).byte().cpu()
+    shaped = levels[:, 0] if pictures.ndim == 3 else levels.movedim(1, -1)
+    back: NDArray[np.uint8] = shaped.numpy()
+    return back
 
 
 @torch.no_grad()
 def encode_all(
-    vae: AutoencoderDC, pictures: NDArray[np.uint8], *, device: torch.device, batch: int = 32
+    vae: AutoencoderDC,
+    pictures: NDArray[np.uint8],
+    *,
+    device: torch.device,
+    batch: int = 32,
+    tiling: Tiling = "x",
 ) -> Tensor:
-    """Latents of grey pictures, (n, channels, h, w), float16 on the CPU."""
+    """Latents of pictures, grey or RGB, (n, channels, h, w), float16 on the CPU."""
     out = []
-    with circular([vae], axes="x"):
+    with circular([vae], axes=tiling):
         for start in range(0, len(pictures), batch):
-            x = grey_to_tensor(pictures[start : start + batch]).to(device)
+            x = to_tensor(pictures[start : start + batch]).to(device)
             out.append(vae.encode(x).latent.half().cpu())
     return torch.cat(out)

@@ -16,6 +16,7 @@ from sdcore.models.circular import circular
 from sdcore.train.labels import Labels, Table
 from sdcore.train.run import Recipe, Run, batches
 from sdcore.train.tokens import LENGTH, token_ids
+from sdcore.types import Tiling
 
 Captions = Callable[[Sequence[int], torch.Generator], list[str]]
 UNCONDITIONAL = 0.1
@@ -25,18 +26,26 @@ EDGE = ("down_blocks.0.resnets.0.conv1",)
 
 
 def small_unet(
-    *, latent_channels: int, height: int, width: int, text_width: int
+    *,
+    latent_channels: int,
+    height: int,
+    width: int,
+    text_width: int,
+    widths: tuple[int, int, int] = (64, 128, 192),
+    layers: int = 2,
 ) -> UNet2DConditionModel:
-    """A UNet of 12 M parameters, head dimension 32, no attention at the top: quick on a CPU."""
+    """A UNet of 16 M parameters (7 M of widths 48, 96, 160 and one of its `layers` a level), head
+    dimension 32, no attention at the top: quick on a CPU."""
     return UNet2DConditionModel(
         sample_size=(height, width),
         in_channels=latent_channels,
         out_channels=latent_channels,
-        block_out_channels=(64, 128, 192),
-        layers_per_block=2,
+        block_out_channels=widths,
+        layers_per_block=layers,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-        attention_head_dim=(2, 4, 6),  # diffusers means the number of heads
+        # diffusers means the number of heads
+        attention_head_dim=tuple(width // 32 for width in widths),
         cross_attention_dim=text_width,
         # The words as a whole are added to the time, as a fact about all of the picture.
         addition_embed_type="text",
@@ -45,13 +54,13 @@ def small_unet(
     )
 
 
-def small_text_encoder(vocabulary: int, *, width: int) -> CLIPTextModel:
-    """A three-layer CLIP text model that is trained along with the UNet."""
+def small_text_encoder(vocabulary: int, *, width: int, layers: int = 3) -> CLIPTextModel:
+    """A CLIP text model of few layers that is trained along with the UNet."""
     config = CLIPTextConfig(
         vocab_size=vocabulary,
         hidden_size=width,
         intermediate_size=4 * width,
-        num_hidden_layers=3,
+        num_hidden_layers=layers,
         num_attention_heads=width // 32,
         max_position_embeddings=LENGTH,
         projection_dim=width,
@@ -92,6 +101,8 @@ def train_diffusion(
     folder: Path,
     device: torch.device,
     labels: Labels | None = None,
+    tiling: Tiling = "x",
+    weights: Sequence[Tensor] | None = None,
 ) -> Run:
     """Train on latents with v-prediction; resumes from `folder`.
 
@@ -103,6 +114,9 @@ def train_diffusion(
         its number of pictures.
         labels: what is shown as a vector instead of the pooled words, of the pictures of a single
         group; the run then has a module "table".
+        tiling: axes on which the pictures join themselves, "x" for loops.
+        weights: of each group, how much each cell of a picture counts (n, h, w), about 1 in the
+        mean; None is all the same.
     """
     # On a CPU the backward pass of fused attention is several times slower than that of plain
     # products.
@@ -121,7 +135,7 @@ def train_diffusion(
         iter(batches(len(latents), recipe.batch, seed=recipe.seed + k, start=run.step))
         for k, (latents, _) in enumerate(groups)
     ]
-    with circular([unet], axes="x", edge=EDGE):
+    with circular([unet], axes=tiling, edge=EDGE):
         for _ in run.steps("diffusion"):
             group = int(torch.multinomial(sizes, 1, generator=rng))
             latents, captions = groups[group]
@@ -143,5 +157,8 @@ def train_diffusion(
                 shown.enter_context(torch.autocast(device.type, dtype=torch.bfloat16))
                 context = text_encoder(input_ids=tokens).last_hidden_state
                 v = unet(a * x0 + b * noise, t, encoder_hidden_states=context).sample
-            run.update((v.float() - (a * noise - b * x0)).square().mean())
+            error = (v.float() - (a * noise - b * x0)).square()
+            if weights is not None:
+                error = error * weights[group][index][:, None].to(device)
+            run.update(error.mean())
     return run

@@ -34,10 +34,12 @@ def write_checkpoint(
         shutil.rmtree(folder / name, ignore_errors=True)
         # a copy: .half() would change the network that is being trained or judged
         copy.deepcopy(network).half().save_pretrained(folder / name, safe_serialization=True)
-    config_path = folder / "unet" / "config.json"
-    config = json.loads(config_path.read_text(encoding="utf-8"))
-    config["circular_edge"] = list(edge)
-    config_path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        config_path = folder / name / "config.json"
+        config = json.loads(config_path.read_text(encoding="utf-8"))
+        config.pop("_name_or_path", None)  # where it lay on the machine that trained it
+        if name == "unet":
+            config["circular_edge"] = list(edge)
+        config_path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     scheduler.save_pretrained(folder / "scheduler")
     shutil.copytree(tokenizer, folder / "tokenizer", dirs_exist_ok=True)
     index = {

@@ -11,8 +11,8 @@ import torch
 from sdcore.train.autoencoder import (
     block_autoencoder,
     encode_all,
-    grey_to_tensor,
     roundtrip,
+    to_tensor,
     train_decoder,
 )
 from sdcore.train.run import Recipe
@@ -33,7 +33,7 @@ def pictures() -> np.ndarray:
 
 def test_the_encoder_keeps_all_that_lies_in_its_components(pictures: np.ndarray) -> None:
     vae = block_autoencoder(pictures, latent_channels=RANK)
-    x = grey_to_tensor(pictures)
+    x = to_tensor(pictures)
     z = vae.encode(x).latent
     assert z.shape == (6, RANK, 4, 8)
     # the blocks are a linear function of the latents, but for the rounding to grey levels
@@ -47,7 +47,7 @@ def test_the_encoder_keeps_all_that_lies_in_its_components(pictures: np.ndarray)
 
 def test_latents_are_of_unit_size_and_coarse_ones_are_larger(pictures: np.ndarray) -> None:
     vae = block_autoencoder(pictures, latent_channels=RANK)
-    z = vae.encode(grey_to_tensor(pictures)).latent
+    z = vae.encode(to_tensor(pictures)).latent
     spread = z.std(dim=(0, 2, 3))
     assert spread.square().mean() == pytest.approx(1.0, abs=0.05)
     assert spread.tolist() == sorted(spread.tolist(), reverse=True)
