@@ -1,4 +1,4 @@
-"""Does the embedded pictures model draw what it is told? Read from its pictures by a judge.
+"""Does a pictures model draw what it is told? Read from its pictures by a judge.
 
 First the judge itself is measured, on drawn scenes and on the same through the autoencoder; then
 the model on prompts whose combinations and words training never saw; then the same pictures

@@ -1,7 +1,7 @@
 """Scenes that are drawn by rule, 128 x 128 pixels, and the captions that name what is in them.
 
-What the embedded model `pictures` learned from. Scene i of a set depends on (seed, i) alone. Of all
-combinations of a thing, its colour and a place, one in ten is kept from training, and of all
+What `riffapp train embedded-pictures` learns from. Scene i of a set depends on (seed, i) alone. Of
+all combinations of a thing, its colour and a place, one in ten is kept from training, and of all
 captions one in twenty, so that prompts can be asked that training never saw.
 """
 

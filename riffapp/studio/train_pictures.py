@@ -1,4 +1,4 @@
-"""Train the embedded pictures model: draw scenes, autoencoder, diffusion, judge, checkpoint folder.
+"""Train a small image model: draw scenes, autoencoder, diffusion, judge, checkpoint folder.
 
 Each stage leaves its result in the work folder and is passed over when that is there, and the two
 long ones save their state every few minutes: a run that was stopped goes on where it was, with the
