@@ -86,9 +86,9 @@ def loudness(clip: Clip, *, circular: bool = False) -> Loudness:
 
     Raises ParameterError for silence, for less than 0.4 s that do not repeat, for no numbers.
     """
-    _refuse(clip, circular)
+    lufs = _audible_lufs(clip, circular)
     peak = true_peak(clip, circular=circular)
-    return Loudness(lufs=_lufs(clip, circular), true_peak_db=_db(peak))
+    return Loudness(lufs=lufs, true_peak_db=_db(peak))
 
 
 def true_peak(clip: Clip, *, circular: bool = False) -> float:
@@ -106,10 +106,10 @@ def to_loudness(
     Raises ParameterError as `loudness` does, and for targets above 0 or below -60.
     """
     refuse_targets(lufs, true_peak_db)
-    _refuse(clip, circular)
+    now = _audible_lufs(clip, circular)
     peaks, limit_db = _peaks(clip, circular), true_peak_db - MARGIN_DB
     most_db = limit_db - _db(float(peaks.max())) + MAX_LIMITING_DB
-    gain_db = min(lufs - _lufs(clip, circular), most_db)
+    gain_db = min(lufs - now, most_db)
     best, found = _held(clip, peaks, gain_db, limit_db=limit_db, circular=circular)
     slope = 1.0  # LU for a dB of gain: less, the more is limited
     for _ in range(_ROUNDS):
@@ -195,7 +195,8 @@ def _db(level: float) -> float:
     return float(20 * np.log10(max(level, 1e-12)))
 
 
-def _refuse(clip: Clip, circular: bool) -> None:
+def _audible_lufs(clip: Clip, circular: bool) -> float:
+    """The loudness of a clip that has one. Raises ParameterError for others."""
     if clip.n == 0 or (not circular and clip.duration_s < MIN_S):
         raise ParameterError(
             f"{clip.duration_s * 1000:.0f} ms of sound: loudness is measured over {MIN_S:g} s and "
@@ -209,7 +210,9 @@ def _refuse(clip: Clip, circular: bool) -> None:
         raise ParameterError("the sound holds samples that are no numbers: export it again")
     if float(np.abs(clip.samples).max()) < SILENT:
         raise ParameterError("the sound is silent: it has no loudness")
-    if _lufs(clip, circular) < _LEAST_LUFS:
+    found = _lufs(clip, circular)
+    if found < _LEAST_LUFS:
         raise ParameterError(
             f"the sound is all but silent: what is below {_LEAST_LUFS:g} LUFS has no loudness"
         )
+    return found
