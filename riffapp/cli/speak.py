@@ -115,6 +115,7 @@ def _speak(args: argparse.Namespace) -> int:
         args.output or files.beside(named.with_name(f"{named.stem}-speak.wav"), ".wav")
     )
     files.refuse_depth(path, args.bit_depth)
+    speech_files.refuse_own_bed(path, named)
     accompaniment = _accompaniment(args, found)
     with (
         terminal.Bar(shown=not (args.json or found.plain)) as on_progress,

@@ -162,8 +162,6 @@ def save_clip(
     """Write a sound that no request made alone, with its tempo where it has one."""
     from audio import files
 
-    if bit_depth not in BIT_DEPTHS:
-        raise UsageError(f"unknown bit depth '{bit_depth}': known are {', '.join(BIT_DEPTHS)}")
     refuse_depth(path, bit_depth)
     files.write(path, clip, subtype=SUBTYPES[bit_depth], tempo=tempo, tags=texts)
 
@@ -251,6 +249,9 @@ def _folder(folder: Path) -> Path:
 
 
 def refuse_depth(path: Path, bit_depth: str) -> None:
+    """Raises UsageError for an unknown bit depth, and for one that the format lacks."""
+    if bit_depth not in BIT_DEPTHS:
+        raise UsageError(f"unknown bit depth '{bit_depth}': known are {', '.join(BIT_DEPTHS)}")
     if path.suffix.lower() == ".flac" and bit_depth == "float":
         raise UsageError("FLAC holds 16 or 24 bit: take one of them, or a .wav for float")
 

@@ -20,7 +20,7 @@ from riffapp.studio.drawing import image_request
 from riffapp.studio.plan import plan_loop
 from riffapp.studio.remake import Region, Remade, mask_for, mask_of, plan_remake, remade_of
 from riffapp.studio.text_to_audio import OnProgress, Progress, ignore, sounding
-from riffapp.studio.types import MAX_BARS, MAX_SEED, LoopRequest
+from riffapp.studio.types import MAX_BARS, MAX_SEED, Journey, LoopRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +76,8 @@ def travel(
     blocks = sounding(picture, canvas.params, tempo, quality=planned.quality, closed=False)
     clip = replace(canvas.clip, samples=np.concatenate(list(blocks), axis=1))
     longer = replace(canvas, clip=clip, picture=picture, tempo=tempo, lead=0, closed=False)
-    told = replace(planned, bars=points * planned.bars, closed=False)
+    way = Journey(prompt=goal.prompt, negative=goal.negative, seed=goal.seed, cfg=goal.cfg)
+    told = replace(planned, bars=points * planned.bars, closed=False, journey=way)
     return remade_of(instrument, longer, told, picture, clip, strength=strength, start=start)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from audio import chapters, disk, stream, subtitles
 from audio.align.fit import Report
 from audio.chapters import Chapter
+from riffapp.errors import UsageError
 from riffapp.studio import record
 from riffapp.studio.files import SUBTYPES, refuse_depth
 from riffapp.studio.speech_picture import picture
@@ -44,6 +45,13 @@ class SavedSpeech:
     picture: Path
     chapters: Path | None = None
     cue_sheet: Path | None = None
+
+
+def refuse_own_bed(path: Path, bed: Path) -> None:
+    """Raises UsageError where a file of the mix at `path` would take the place of its bed."""
+    for stem in STEMS:
+        if path.with_name(f"{path.stem}{stem}{path.suffix}").resolve() == bed.resolve():
+            raise UsageError(f"{path} would replace its own bed {bed}: give another name with -o")
 
 
 def save(spoken: Spoken, path: Path, *, bit_depth: str = "16") -> SavedSpeech:

@@ -139,6 +139,7 @@ def test_a_journey_over_a_seed_picture_begins_and_ends_with_the_wishes_alone(
         tile = pixels[256:, 1024 * k : 1024 * k + 512]
         kept = slice(0, 512 if k else 512 - beat)
         assert np.array_equal(tile[:, kept], drawn[:, kept])
+    assert way.request.journey == Journey(prompt="jazz", seed=4, cfg=5.0)
     own = np.asarray(canvas.picture)[:256]
     assert np.array_equal(pixels[:256], np.tile(own, (1, 3, 1)))
 

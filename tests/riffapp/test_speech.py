@@ -311,6 +311,18 @@ def test_the_command_sings_given_notes(
     assert told["pitch_median_cents"] < 10 and told["known_from"]["tempo"] == READ
 
 
+def test_the_bed_is_never_replaced_by_its_mix(
+    loop: Loop, tmp_path: Path, riffapp: Callable[..., Any]
+) -> None:
+    for bed, out in (("a.wav", "a.wav"), ("a.bed.wav", "a.wav")):
+        files.write(tmp_path / bed, loop.clip, tempo=loop.tempo)
+        before = (tmp_path / bed).read_bytes()
+        done = riffapp("speak", "hi", "--bed", tmp_path / bed, "-o", tmp_path / out)
+        assert done.code == 2 and "would replace its own bed" in done.err
+        assert [path.read_bytes() for path in tmp_path.iterdir()] == [before]
+        (tmp_path / bed).unlink()
+
+
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
@@ -333,6 +345,7 @@ def test_the_command_sings_given_notes(
         (("hi", "--bed", "BED", "--intro", "900"), "an intro of 900 bars"),
         (("hi", "--bed", "BED", "--bpm", "3"), "bpm 3 is outside"),
         (("hi <mode name='x'>you", "--bed", "BED"), "line 1, column"),
+        (("hi", "--bed", "BED", "--bit-depth", "12"), "unknown bit depth '12'"),
         (("hi", "--script", "nix.txt", "--bed", "BED"), "say what is to be said"),
     ],
 )
