@@ -2,6 +2,6 @@
 
 import streamlit as st
 
-from riffapp.ui.server import MAIN, MIDDLEWARE, warm
+from riffapp.ui.server import MAIN, parts
 
-app = st.App(MAIN, middleware=MIDDLEWARE, lifespan=warm)
+app = st.App(MAIN, **parts())

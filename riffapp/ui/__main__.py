@@ -8,8 +8,10 @@ import sys
 
 import streamlit as st
 
+from riffapp import settings
 from riffapp.errors import USER
-from riffapp.ui.server import MAIN, MIDDLEWARE, options, warm
+from riffapp.ui import guard
+from riffapp.ui.server import MAIN, options, parts
 
 _STOPPED = 130
 
@@ -20,13 +22,14 @@ def main() -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--no-browser", action="store_true")
     args = parser.parse_args()
-    refusal = refused(args.host, args.port)
+    found = settings.load()
+    refusal = guard.refused(args.host, found.password) or refused(args.host, args.port)
     if refusal is not None:
         print(f"riffapp: {refusal}", file=sys.stderr)
         return USER
-    settings = options(host=args.host, port=args.port, browser=not args.no_browser)
+    chosen = options(host=args.host, port=args.port, browser=not args.no_browser)
     try:
-        st.App(MAIN, middleware=MIDDLEWARE, lifespan=warm).run(config=settings)
+        st.App(MAIN, **parts()).run(config=chosen)
     except KeyboardInterrupt:
         print("riffapp: stopped", file=sys.stderr)
         return _STOPPED

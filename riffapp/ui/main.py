@@ -6,22 +6,23 @@ from pathlib import Path
 
 import streamlit as st
 
-from riffapp.ui.rooms import images, loop, speech, tools
+from riffapp.ui import map as plan
 
 HERE = Path(__file__).parent
 
 # A file of our own: Streamlit's named icons for a tab are fetched from the net.
 st.set_page_config(page_title="riffapp", page_icon=HERE / "icon.svg", layout="wide")
 st.html(HERE / "look.css")
-st.navigation(
-    [
-        st.Page(loop.page, title="Loop", default=True),
-        st.Page(tools.page, title="Sound tools", url_path="tools"),
-        st.Page(speech.page, title="Speech", url_path="speech"),
-        st.Page(images.txt2img, title="txt2img"),
-        st.Page(images.img2img, title="img2img"),
-        st.Page(images.extras, title="Extras"),
-        st.Page(images.info, title="Info"),
-    ],
-    position="top",
-).run()
+
+pages = {
+    key: st.Page(room.page, title=room.title, icon=room.icon, url_path=key, default=key == "loop")
+    for key, room in plan.rooms().items()
+}
+groups: dict[str, list[st.Page]] = {}
+for key, room in plan.rooms().items():
+    groups.setdefault(room.group, []).append(pages[key])
+page = st.navigation(groups, position="top")
+going = st.session_state.pop("going", None)
+if going is not None and pages[going] is not page:
+    st.switch_page(pages[going])
+page.run()

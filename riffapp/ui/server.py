@@ -1,39 +1,54 @@
-"""How the page is served: which script, behind which middleware, with which settings.
+"""How the page is served: which script, behind which guard, with which settings and routes.
 
 What never changes (no statistics, the look) stands in `.streamlit/config.toml` beside this file.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from riffapp import settings
-from riffapp.errors import UsageError
-from riffapp.ui.work import worker
+from riffapp.database import Database
+from riffapp.jobs.keeper import Keeper
+from riffapp.ui import serving
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import streamlit as st
-    from starlette.middleware import Middleware
 
 MAIN = Path(__file__).with_name("main.py")
-MIDDLEWARE: Sequence[Middleware] = ()
 
 
 @asynccontextmanager
-async def warm(_: st.App) -> AsyncIterator[dict[str, Any] | None]:
-    """While the server starts, the checkpoint is loaded: the first loop need not wait for it."""
+async def working(_: st.App) -> AsyncIterator[dict[str, Any] | None]:
+    """While the server stands there is a worker behind it."""
+    keeper = Keeper()
+    keeper.start()
     try:
-        found = settings.load()
-    except UsageError:
-        yield None  # the page says it
-        return
-    worker().warm(found.checkpoint, found)
-    yield None
+        yield None
+    finally:
+        keeper.stop()
+
+
+def parts() -> dict[str, Any]:
+    """What makes an `st.App` of the page: worker, routes, guard."""
+    found = settings.load()
+    return {
+        "lifespan": working,
+        "routes": serving.routes(Database(found.home)),
+        "middleware": guards(found),
+    }
+
+
+def guards(found: settings.Settings) -> Sequence[Any]:
+    """What every request passes first."""
+    from starlette.middleware import Middleware
+
+    from riffapp.ui.guard import Guard
+
+    return (Middleware(Guard, hosts=found.hosts, password=found.password),)
 
 
 def options(*, host: str, port: int, browser: bool) -> dict[str, object]:

@@ -1,34 +1,34 @@
-// A loop and its picture. Sound: one AudioBuffer that the audio thread repeats by itself, sample
-// after sample, so there is no gap at the seam; the context runs at the file's own rate, so
-// nothing is resampled either. Nothing is fetched: samples and pixels come with the page's data.
+// The player: a piece, its picture, and all that a hand can do with them. The sources player_*.js
+// stand before this one in the same module; player.py joins them.
 
-const FADE_S = 0.006; // a start or stop in mid-wave would click
-const LATE_MS = 400; // a browser that lets sound start does it sooner than this
-const MIN_LABEL_PX = 30;
-const ROLES = ["button", "checkbox", "combobox", "option", "radio", "slider", "switch", "tab"];
 const TAKES_SPACE = [
   ...["input", "textarea", "select", "button", "a", "summary", "[contenteditable]"],
-  ...ROLES.map((role) => `[role=${role}]`),
+  ...["button", "checkbox", "combobox", "option", "radio", "slider", "switch", "tab"].map(
+    (role) => `[role=${role}]`,
+  ),
 ].join();
 const VOLUME_KEY = "riffapp.volume";
-
-// From silence to full level, on dark and on light paper.
-const DARK = ["#171514", "#35203f", "#8a2a55", "#ee6a35", "#fff0bd"];
-const LIGHT = ["#f5f0e7", "#f3cfa8", "#e5874b", "#a3362f", "#2b0f20"];
+const SETTLE_MS = 300; // keys come in flocks; the page hears of the last one
+const PARTED_MS = 3000; // a player that comes back within this was only drawn anew
+const KEYS = "Space plays and pauses, left and right arrow move by a beat, Home goes to the start.";
+const REGION_KEYS =
+  " Shift and an arrow choose a region and move its end or its top, Escape clears it.";
+const HINT = "Drag over the picture to choose a region, or press Shift + →.";
 
 const players = new Map(); // shadow root -> Player, in the order of the page's making
-const contexts = new Map(); // rate in Hz -> AudioContext
-const begun = new Set(); // takes that have started by themselves: once is enough
+const begun = new Set(); // pieces that have started by themselves: once is enough
+let parted = null; // {id, offset_s, at_ms}: what played as its player was taken off the page
 let current = null; // the player that Space means
 let volume = remembered();
 
-export default function ({ data, parentElement }) {
+export default function ({ data, parentElement, setStateValue }) {
   let player = players.get(parentElement);
   if (!player?.figure.isConnected) {
     player?.close();
-    player = new Player(parentElement);
+    player = new Player(parentElement.querySelector("figure"));
     players.set(parentElement, player);
   }
+  player.send = setStateValue;
   player.show(data);
   return () => {
     player.close();
@@ -36,94 +36,208 @@ export default function ({ data, parentElement }) {
   };
 }
 
-// What plays a loop from `offset_s` on; an offline context renders the very same.
-export function graph(context, buffer, offset_s) {
-  const source = new AudioBufferSourceNode(context, { buffer, loop: true });
-  const gain = new GainNode(context, { gain: 0 });
-  source.connect(gain).connect(context.destination);
-  source.start(0, offset_s);
-  return { source, gain };
-}
-
 class Player {
-  constructor(root) {
-    const find = (selector) => root.querySelector(selector);
-    this.figure = find("figure");
-    this.screen = find(".screen");
-    this.canvas = find("canvas");
-    this.head = find(".head");
-    this.pitch = find(".pitch");
-    this.beats = find(".beats");
+  constructor(figure) {
+    const find = (selector) => figure.querySelector(selector);
+    this.figure = figure;
     this.button = find(".play");
-    this.clock = find(".clock");
-    this.slider = find("input");
-    this.voice = null;
-    this.offset_s = 0;
+    this.slider = find(".volume input");
+    this.news = find(".news p");
+    this.again = find(".again");
+    this.keys = find(".keys");
+    this.panel = find(".chosen");
+    this.said = find(".said");
+    this.round = find(".round");
+    this.clear = find(".clear");
     this.slider.value = volume;
+    this.offset_s = 0;
+    this.sound = null; // what plays, once it is here
+    this.wanted = false; // pressed while the sound was still on its way
+    this.rounds = false; // whether the region repeats
+    this.unsent = {};
+    this.view = new View(figure);
+    this.mixer = new Mixer(find(".mixer"), {
+      onchange: (tracks, settled) => this.mixed(tracks, settled),
+    });
+    this.selection = new Selection(find(".stage"), find(".screen"), {
+      onchange: (region, settled) => this.chose(region, settled),
+      onclick: (time_s) => this.start(time_s),
+    });
     this.button.addEventListener("click", () => this.toggle());
+    this.again.addEventListener("click", () => this.load());
     this.slider.addEventListener("input", () => setVolume(Number(this.slider.value)));
-    this.screen.addEventListener("click", (event) => this.seekTo(event));
-    this.figure.addEventListener("keydown", (event) => this.step(event));
-    this.sizes = new ResizeObserver(() => this.draw());
-    this.sizes.observe(this.screen);
+    this.round.addEventListener("click", () => this.setRound(!this.rounds));
+    this.clear.addEventListener("click", () => this.selection.set(null, true));
+    figure.addEventListener("keydown", (event) => this.key(event));
+    figure.renderOffline = (times, offset = 0) => this.renderOffline(times, offset);
   }
 
+  // What the page says now: another piece, or the same one with sharper picture and sound.
   show(data) {
-    if (data.id !== this.data?.id) {
-      this.stop();
-      this.data = data;
-      this.buffer = bufferOf(data);
-      this.offset_s = 0;
-      this.figure.dataset.samples = this.buffer.length;
-      this.canvas.setAttribute("aria-label", data.alt);
-      this.label();
-      this.tell();
-      if (data.play && !begun.has(data.id)) this.begin();
-    }
-    this.draw();
+    const before = this.data;
+    const other = data.id !== before?.id;
+    this.data = data;
+    this.axis = axisOf(data);
+    if (other) this.begin();
+    else this.mixer.follow(data.tracks, before.tracks);
+    this.keys.textContent = KEYS + (data.selects ? REGION_KEYS : "");
+    this.panel.hidden = !data.selects;
+    this.view.show(data, this.axis);
+    this.selection.show(this.facts());
+    this.describeRegion();
+    this.label();
+    this.tell();
+    this.mixed(this.mixer.tracks, false);
+    if (other || urlsOf(data) !== urlsOf(before)) this.load();
+    if (other || data.picture !== before.picture) this.look();
   }
 
-  // The take that the last click asked for: into view, and heard without another click.
+  // A new piece begins as the page last knew it, and plays on where it was only drawn anew.
   begin() {
+    this.stop();
+    const { id, tracks, chosen } = this.data;
+    const mine = (value) => (value?.id === id ? value : null);
+    const mixed = mine(chosen.mixer)?.tracks;
+    this.mixer.show(tracks.map((track, i) => ({ ...track, ...mixed?.[i] })));
+    this.selection.region = mine(chosen.region);
+    this.setRound(false);
+    this.sound = null;
+    this.view.clear();
+    delete this.figure.dataset.samples;
+    if (parted?.id === id && performance.now() - parted.at_ms < PARTED_MS) {
+      this.offset_s = parted.offset_s;
+      this.wanted = true;
+    }
+  }
+
+  // What a region can be here: without a picture, or the Hz of its rows, it is a time only.
+  facts() {
+    const { hz, selects } = this.data;
+    const { bare } = this.view;
+    return { axis: this.axis, hz: bare ? null : hz, banded: !bare && Boolean(hz), bare, selects };
+  }
+
+  // Fetches the sound. An older one stays until the new one can take over.
+  async load() {
+    this.coming?.abort();
+    const { signal } = (this.coming = new AbortController());
+    this.again.hidden = true;
+    if (!this.data.tracks.length) return this.say("waiting", "There is no sound yet.");
+    if (!this.sound) this.say("loading", "Loading the sound …");
+    try {
+      const sound = await soundOf(this.data, signal);
+      if (!signal.aborted) this.take(sound);
+    } catch (error) {
+      if (!signal.aborted) this.fail(error);
+    }
+  }
+
+  take(next) {
+    const old = this.sound;
+    if (old instanceof Decoded && next instanceof Decoded && old.rate === next.rate) {
+      old.adopt(next.buffers);
+      if (old.voice) old.play(null, this.manner()); // crosses over in a few milliseconds
+    } else {
+      const resume = this.playing || this.wanted;
+      this.pause();
+      this.wanted = resume;
+      this.sound = next;
+      next.onended = () => this.ended();
+    }
+    this.peaks = next.buffers?.map((buffer) => new Peaks(buffer)) ?? [];
+    this.figure.dataset.samples = next.samples;
+    this.say("ready", "");
+    this.label();
+    this.mixed(this.mixer.tracks, false);
+    if (this.wanted) this.start();
+    else if (this.data.play && !begun.has(this.data.id)) this.introduce();
+  }
+
+  fail(error) {
+    this.again.hidden = false;
+    // With an older sound in hand that is no more than news.
+    this.say(this.sound ? "ready" : "failed", `The sound cannot be loaded: ${reasonOf(error)}`);
+  }
+
+  async look() {
+    try {
+      await this.view.look();
+    } catch (error) {
+      const text = `The picture cannot be loaded: ${reasonOf(error)}`;
+      if (this.figure.dataset.state === "ready") this.news.textContent ||= text;
+      this.selection.show(this.facts());
+      this.describeRegion();
+    }
+  }
+
+  say(state, text) {
+    this.figure.dataset.state = state;
+    this.figure.dataset.ready = state === "ready";
+    this.news.textContent = text;
+    this.button.disabled = state === "failed" || state === "waiting";
+  }
+
+  // The piece that the last click asked for: into view, and heard without another click.
+  introduce() {
     begun.add(this.data.id);
     if (!navigator.userActivation?.hasBeenActive) return;
     const { top, bottom } = this.figure.getBoundingClientRect();
-    if (top < 0 || bottom > innerHeight) {
-      this.figure.scrollIntoView({ block: "nearest", behavior: "smooth" });
-    }
+    const behavior = still() ? "auto" : "smooth";
+    if (top < 0 || bottom > innerHeight) this.figure.scrollIntoView({ block: "nearest", behavior });
     this.start();
   }
 
+  get playing() {
+    return Boolean(this.sound?.voice);
+  }
+
+  get position_s() {
+    return this.playing ? this.sound.position_s() : this.offset_s;
+  }
+
   toggle() {
-    if (this.voice) this.pause();
+    if (this.playing || this.wanted) this.pause();
     else this.start();
   }
 
-  async start(offset_s = this.offset_s) {
-    current?.pause();
-    this.pause();
+  // How to play: loudness, mix, and the region where it repeats.
+  manner() {
+    const { region } = this.selection;
+    const span = this.rounds && region ? [region.begin_s, region.end_s] : null;
+    return { gains: factors(this.mixer.tracks), level: volume ** 2, span };
+  }
+
+  async start(at_s = this.offset_s) {
+    if (current !== this) current?.pause();
     current = this;
-    const context = contextAt(this.buffer.sampleRate);
-    if (!(await running(context)) || current !== this) return;
-    this.pause(); // a second click may have come while the context woke up
-    this.offset_s = offset_s;
-    this.voice = graph(context, this.buffer, offset_s);
-    this.voice.gain.gain.setTargetAtTime(volume ** 2, context.currentTime, FADE_S / 3);
-    this.began_s = context.currentTime;
+    this.offset_s = at_s;
+    this.wanted = !this.sound;
+    const turn = (this.turn = {}); // whoever presses again while the context wakes up, or pauses
+    if (this.wanted || !(await running(this.sound.context)) || this.turn !== turn) return;
+    const before = this.playing;
+    this.sound.play(at_s, this.manner());
     this.figure.dataset.playing = "true";
     this.label();
-    this.follow();
+    if (!before) this.follow();
   }
 
   pause() {
-    if (!this.voice) return;
-    this.offset_s = this.position_s();
-    const { source, gain } = this.voice;
-    const now = source.context.currentTime;
-    gain.gain.cancelScheduledValues(now);
-    gain.gain.setTargetAtTime(0, now, FADE_S / 3);
-    source.stop(now + 2 * FADE_S);
-    this.voice = null;
+    this.wanted = false;
+    this.turn = null;
+    if (!this.playing) return;
+    this.offset_s = this.position_s;
+    this.sound.pause();
+    this.rest();
+  }
+
+  // A piece that does not repeat has come to its end.
+  ended() {
+    this.offset_s = 0;
+    this.rest();
+    this.view.place(0);
+  }
+
+  rest() {
     this.figure.dataset.playing = "false";
     this.label();
     this.tell();
@@ -132,173 +246,114 @@ class Player {
   stop() {
     this.pause();
     this.offset_s = 0;
-    this.head.hidden = true;
   }
 
   close() {
+    if (this.playing) {
+      parted = { id: this.data.id, offset_s: this.position_s, at_ms: performance.now() };
+    }
     this.stop();
-    this.sizes.disconnect();
+    this.coming?.abort();
+    clearTimeout(this.settling);
+    this.view.close();
     if (current === this) current = null;
   }
 
-  seekTo(event) {
-    const { left, width } = this.screen.getBoundingClientRect();
-    const part = Math.min(Math.max((event.clientX - left) / width, 0), 0.9999);
-    this.start(part * this.buffer.duration);
+  // To another place, playing on there.
+  seek(to_s) {
+    const { seconds } = this.axis;
+    const least = this.data.loops ? (to_s + seconds) % seconds : Math.max(to_s, 0);
+    this.offset_s = Math.min(least, seconds);
+    if (this.playing) this.start();
+    this.view.place(this.offset_s);
+    this.tell();
   }
 
-  // Arrow keys move by one beat, round the circle.
-  step(event) {
-    const way = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (!way || event.target === this.slider) return;
+  key(event) {
+    const { key, shiftKey } = event;
+    if (event.target.matches("input") || event.ctrlKey || event.metaKey) return;
+    const way = { ArrowLeft: -1, ArrowRight: 1 }[key];
+    if (shiftKey && key in WAYS && this.data.selects) this.selection.grow(key, this.position_s);
+    else if (!shiftKey && way) this.seek(this.position_s + way * stepOf(this.axis));
+    else if (key === "Home") this.seek(0);
+    else if (key === "Escape" && this.selection.region) {
+      if (!this.selection.back()) this.selection.set(null, true);
+    } else return;
     event.preventDefault();
-    const { duration } = this.buffer;
-    const beat_s = duration / this.data.beats;
-    const to_s = (this.position_s() + way * beat_s + duration) % duration;
-    if (this.voice) this.start(to_s);
-    else {
-      this.offset_s = to_s;
-      this.place();
-      this.tell();
-    }
-  }
-
-  position_s() {
-    if (!this.voice) return this.offset_s;
-    const { context } = this.voice.source;
-    const heard_s = context.currentTime - this.began_s - (context.outputLatency || 0);
-    return (this.offset_s + Math.max(heard_s, 0)) % this.buffer.duration;
   }
 
   follow() {
-    if (!this.voice) return;
-    this.place();
+    if (!this.playing) return;
+    this.view.place(this.position_s);
     this.tell();
     requestAnimationFrame(() => this.follow());
   }
 
-  place() {
-    this.head.hidden = false;
-    this.head.style.left = `${(100 * this.position_s()) / this.buffer.duration}%`;
-  }
-
   tell() {
-    const { beats, meter, title } = this.data;
-    const beat = Math.floor((this.position_s() / this.buffer.duration) * beats);
-    const here = `bar ${Math.floor(beat / meter) + 1} · beat ${(beat % meter) + 1}`;
-    const text = this.voice || this.offset_s > 0 ? here : title;
-    if (this.clock.textContent !== text) this.clock.textContent = text;
+    this.view.tell(this.position_s, this.playing || this.offset_s > 0);
   }
 
   label() {
-    const word = this.voice ? "Pause" : "Play";
+    const word = this.playing ? "Pause" : "Play";
     this.button.querySelector("span").textContent = word;
     this.button.setAttribute("aria-label", `${word} ${this.data.name}`);
+    this.button.title = this.keys.textContent;
   }
 
-  draw() {
-    if (!this.data) return;
-    const { clientWidth: width, clientHeight: height } = this.screen;
-    if (!width) return;
-    const dark = isDark(this.figure);
-    const ratio = devicePixelRatio || 1;
-    this.canvas.width = Math.round(width * ratio);
-    this.canvas.height = Math.round(height * ratio);
-    const pen = this.canvas.getContext("2d");
-    pen.imageSmoothingQuality = "high";
-    pen.drawImage(painted(this.data.picture, dark), 0, 0, this.canvas.width, this.canvas.height);
-    drawGrid(pen, this.data, dark, ratio);
-    labelBeats(this.beats, this.data, width);
-    this.pitch.replaceChildren(
-      ...this.data.pitches.map(([text, part]) => span(text, `bottom:${100 * part}%`)),
-    );
+  mixed(tracks, settled) {
+    const heard = factors(tracks);
+    this.sound?.mix(heard);
+    const waves = this.sound ? this.peaks : [];
+    this.view.waves = waves.map((peaks, i) => {
+      return { peaks, factor: 10 ** (tracks[i].gain_db / 20), faint: heard[i] === 0 };
+    });
+    this.view.draw();
+    this.mixer.colour(this.figure.dataset.dark === "true");
+    if (!settled) return;
+    const values = tracks.map(({ gain_db, muted, solo }) => ({ gain_db, muted, solo }));
+    this.settle("mixer", { id: this.data.id, tracks: values });
+  }
+
+  chose(region, settled) {
+    this.describeRegion();
+    if (!settled) return;
+    if (!region) this.setRound(false);
+    else if (this.rounds && this.playing) this.start(this.position_s);
+    this.settle("region", region && { id: this.data.id, ...region });
+  }
+
+  describeRegion() {
+    const { region } = this.selection;
+    this.said.textContent = region ? regionName(region, this.axis, this.facts().hz) : HINT;
+    this.round.hidden = this.clear.hidden = !region;
+  }
+
+  setRound(to) {
+    const changed = this.rounds !== to;
+    this.rounds = to;
+    this.round.setAttribute("aria-pressed", to);
+    if (changed && this.playing) this.start(this.position_s);
+  }
+
+  // Tells the page, once the hand is at rest.
+  settle(name, value) {
+    clearTimeout(this.settling);
+    this.unsent[name] = value;
+    this.settling = setTimeout(() => {
+      for (const [key, latest] of Object.entries(this.unsent)) this.send(key, latest);
+      this.unsent = {};
+    }, SETTLE_MS);
+  }
+
+  // `times` rounds of what sounds now, by the graph that plays: for whoever wants to measure it.
+  async renderOffline(times, offset) {
+    if (!(this.sound instanceof Decoded)) throw new Error("no sound is in memory");
+    return this.sound.render(times, offset, this.manner());
   }
 }
 
-function drawGrid(pen, { beats, meter, pitches }, dark, ratio) {
-  const { width, height } = pen.canvas;
-  const line = (x, y, w, h, strength) => {
-    pen.fillStyle = dark ? `rgba(255,255,255,${strength})` : `rgba(40,20,0,${strength})`;
-    pen.fillRect(Math.round(x), Math.round(y), w, h);
-  };
-  for (let beat = 1; beat < beats; beat++) {
-    line((beat * width) / beats, 0, ratio, height, beat % meter ? 0.13 : 0.4);
-  }
-  for (const [, part] of pitches) line(0, height * (1 - part), width, ratio, 0.1);
-}
-
-// Bars always; beats between them where there is room to read them.
-function labelBeats(place, { beats, meter }, width) {
-  const every = width / beats >= MIN_LABEL_PX ? 1 : meter;
-  const labels = [];
-  for (let beat = 0; beat < beats; beat += every) {
-    const [bar, rest] = [Math.floor(beat / meter) + 1, beat % meter];
-    const label = span(rest ? `${bar}.${rest + 1}` : `${bar}`, `left:${(100 * beat) / beats}%`);
-    if (!rest) label.className = "bar-start";
-    labels.push(label);
-  }
-  place.replaceChildren(...labels);
-}
-
-function span(text, style) {
-  const made = document.createElement("span");
-  made.textContent = text;
-  made.style.cssText = style;
-  return made;
-}
-
-// Loudness 0..255, rows from the top, as a coloured canvas of the picture's own size.
-function painted({ width, height, pixels }, dark) {
-  const loud = bytesOf(pixels);
-  const colours = palette(dark ? DARK : LIGHT);
-  const image = new ImageData(width, height);
-  const rgba = new Uint32Array(image.data.buffer);
-  for (let i = 0; i < loud.length; i++) rgba[i] = colours[loud[i]];
-  const canvas = new OffscreenCanvas(width, height);
-  canvas.getContext("2d").putImageData(image, 0, 0);
-  return canvas;
-}
-
-function palette(stops) {
-  const strip = new OffscreenCanvas(256, 1).getContext("2d");
-  const fill = strip.createLinearGradient(0, 0, 256, 0);
-  stops.forEach((colour, i) => fill.addColorStop(i / (stops.length - 1), colour));
-  strip.fillStyle = fill;
-  strip.fillRect(0, 0, 256, 1);
-  return new Uint32Array(strip.getImageData(0, 0, 256, 1).data.buffer);
-}
-
-function isDark(element) {
-  const pen = new OffscreenCanvas(1, 1).getContext("2d");
-  pen.fillStyle = getComputedStyle(element).getPropertyValue("--st-background-color").trim();
-  pen.fillRect(0, 0, 1, 1);
-  const [red, green, blue] = pen.getImageData(0, 0, 1, 1).data;
-  return red + green + blue < 3 * 128;
-}
-
-function bufferOf({ rate, channels }) {
-  const waves = channels.map((text) => new Int16Array(bytesOf(text).buffer));
-  const shape = { length: waves[0].length, numberOfChannels: waves.length, sampleRate: rate };
-  const buffer = new AudioBuffer(shape);
-  waves.forEach((wave, i) => buffer.copyToChannel(Float32Array.from(wave, (v) => v / 32768), i));
-  return buffer;
-}
-
-function bytesOf(text) {
-  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-}
-
-function contextAt(rate) {
-  if (!contexts.has(rate)) contexts.set(rate, new AudioContext({ sampleRate: rate }));
-  return contexts.get(rate);
-}
-
-// Whether the context runs; a browser that wants a click first leaves it suspended.
-async function running(context) {
-  if (context.state === "running") return true;
-  const late = new Promise((resolve) => setTimeout(resolve, LATE_MS));
-  await Promise.race([context.resume(), late]);
-  return context.state === "running";
+function urlsOf({ tracks }) {
+  return tracks.map((track) => track.url).join("\n");
 }
 
 function remembered() {
@@ -312,9 +367,9 @@ function remembered() {
 
 function setVolume(to) {
   volume = to;
-  for (const { slider, voice } of players.values()) {
+  for (const { slider, sound } of players.values()) {
     slider.value = to;
-    voice?.gain.gain.setTargetAtTime(to ** 2, voice.source.context.currentTime, 0.02);
+    sound?.level(to ** 2);
   }
   try {
     localStorage.setItem(VOLUME_KEY, to);
@@ -327,9 +382,9 @@ function setVolume(to) {
 document.addEventListener("keydown", (event) => {
   if (event.key !== " " || event.ctrlKey || event.altKey || event.metaKey) return;
   const at = event.composedPath()[0];
-  if (at instanceof Element && at.matches(TAKES_SPACE)) return;
+  if (at instanceof Element && at.matches(TAKES_SPACE) && !at.matches(".handle")) return;
   const player = current ?? players.values().next().value;
-  if (!player) return;
+  if (!player || player.button.disabled) return;
   event.preventDefault();
   player.toggle();
 });

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import random
 import secrets
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from riffapp.errors import UsageError
+from riffapp.errors import RiffappError, UsageError
+from riffapp.jobs import wire
 from riffapp.settings import Settings
 from riffapp.studio import checkpoints, prompts
 from riffapp.studio.checkpoints import Sound
@@ -25,8 +28,9 @@ from riffapp.studio.types import (
     RATES,
     LoopRequest,
 )
-from riffapp.ui import words
+from riffapp.ui import visitor, words
 from riffapp.ui.components.chips import chips
+from riffapp.ui.recall import drop, is_first_visit, put, recall
 from riffapp.ui.say import plain
 from riffapp.ui.words import Groups
 
@@ -42,10 +46,63 @@ KEYS = tuple(f"{pitch} {mode}" for mode in ("major", "minor") for pitch in promp
 _DEPTHS = {"16": "16 bit", "24": "24 bit", "float": "32 bit float"}
 
 
+# What an address may say, beside the prompt: how each is read.
+_LINKED: dict[str, Any] = {
+    "negative": str,
+    "bpm": float,
+    "bars": int,
+    "key": str,
+    "takes": int,
+    "seed": int,
+    "steps": int,
+    "cfg": float,
+}
+
+
 def begin(settings: Settings, sound: Sound) -> None:
-    """Fill what a session has not chosen yet with a wish that one click plays."""
-    for name, value in _first(settings, sound).items():
-        st.session_state.setdefault(name, value)
+    """Fill what a session has not chosen yet: with what the address says, or what this browser
+    made last, or a wish that one click plays."""
+    if is_first_visit():
+        _return_to_last()
+        put(_from_address())
+    recall(_first(settings, sound))
+
+
+def fill(request: LoopRequest, *, suffix: str | None = None) -> None:
+    """Put a request's settings into the widgets."""
+    fields = (*_LINKED, "prompt", "sampler", "schedule", "quality", "detail", "rate", "bit_depth")
+    put({name: getattr(request, name) for name in (*fields, "checkpoint")})
+    if suffix is not None:
+        put({"suffix": suffix})
+
+
+def link() -> None:
+    """Put what is set into the page's address."""
+    told = {name: st.session_state[name] for name in ("prompt", *_LINKED)}
+    st.query_params.from_dict(
+        {name: str(value) for name, value in told.items() if value not in (None, "")}
+    )
+
+
+def _from_address() -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    if "prompt" in st.query_params:
+        told["prompt"] = st.query_params["prompt"][:MAX_PROMPT_CHARS]
+    for name, read in _LINKED.items():
+        with suppress(KeyError, ValueError):
+            told[name] = read(st.query_params[name])
+    if told.get("key") not in (None, *KEYS):
+        del told["key"]
+    return told
+
+
+def _return_to_last() -> None:
+    """The words and music of this browser's last loop; with a new seed, for another press."""
+    jobs = visitor.store().jobs(visitor.owner(), kinds=["loop"], limit=1)
+    with suppress(RiffappError):
+        for job in jobs:
+            fill(replace(wire.loads(job.task, visitor.database().home).request, seed=-1))
+            put({"seed": None})
 
 
 def _first(settings: Settings, sound: Sound) -> dict[str, Any]:
@@ -230,8 +287,7 @@ def _diffusion(settings: Settings, sound: Sound) -> None:
 
 def _forget(sound: Sound) -> None:
     """Another checkpoint likes other settings best."""
-    for name in _own(sound):
-        st.session_state.pop(name, None)
+    drop(_own(sound))
 
 
 def _file() -> None:

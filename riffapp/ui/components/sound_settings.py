@@ -1,0 +1,154 @@
+"""How a sound is drawn and kept: what every room of sounds has behind Advanced.
+
+Each room has its own, under `<prefix>_<field of the request>` in the session; `<prefix>_suffix`
+is the format of the file. A room calls `begin` first, draws `sound_settings` or one half of them,
+and asks `said` in the callback of its button.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from riffapp import settings
+from riffapp.errors import RiffappError
+from riffapp.settings import Settings
+from riffapp.studio import checkpoints, files
+from riffapp.studio.checkpoints import Sound
+from riffapp.studio.types import (
+    BIT_DEPTHS,
+    MAX_PROMPT_CHARS,
+    MAX_SEED,
+    MAX_TAKES,
+    RATES,
+    LoopRequest,
+)
+from riffapp.ui import say
+from riffapp.ui.recall import drop, put, recall
+
+DEPTHS = {"16": "16 bit", "24": "24 bit", "float": "32 bit float"}
+_OWN = ("steps", "cfg", "sampler", "schedule")  # what each checkpoint likes best
+_FIELDS = ("negative", "seed", *_OWN, "quality", "rate", "bit_depth", "checkpoint")
+
+
+def begin(prefix: str) -> tuple[Settings, Sound] | None:
+    """The settings and the sound of the room's checkpoint, its widgets filled where nothing is set.
+
+    None, with the sentence on the page, where the checkpoint is none that sounds.
+    """
+    try:
+        found = settings.load()
+        recall({f"{prefix}_checkpoint": found.checkpoint})
+        sound = checkpoints.read_sound(st.session_state[f"{prefix}_checkpoint"])
+    except RiffappError as error:
+        say.error(str(error))
+        return None
+    first: dict[str, Any] = {name: getattr(sound, name) for name in _OWN}
+    first |= {"negative": "", "seed": None, "quality": "fast"}
+    first |= {"rate": RATES[0], "bit_depth": BIT_DEPTHS[0], "suffix": found.suffix}
+    recall({f"{prefix}_{name}": value for name, value in first.items()})
+    return found, sound
+
+
+def said(prefix: str) -> dict[str, Any]:
+    """What is set, by the fields of a LoopRequest; a seed that is left open is -1."""
+    told = {name: st.session_state[f"{prefix}_{name}"] for name in _FIELDS}
+    return told | {"seed": -1 if told["seed"] is None else told["seed"]}
+
+
+def fill(prefix: str, request: LoopRequest, *, suffix: str) -> None:
+    """Put a request's settings into the widgets."""
+    put({f"{prefix}_{name}": getattr(request, name) for name in _FIELDS})
+    put({f"{prefix}_suffix": suffix})
+
+
+def sound_settings(
+    prefix: str,
+    found: Settings,
+    *,
+    suffixes: Sequence[str] = files.SOUND_SUFFIXES,
+    rate: bool = True,
+) -> None:
+    """All of it; without `rate` where the sound keeps that of another one."""
+    drawing(prefix, found)
+    keeping(prefix, suffixes=suffixes, rate=rate)
+
+
+def drawing(prefix: str, found: Settings) -> None:
+    """Words to leave out, seed, checkpoint, and how the picture is drawn and turned into sound."""
+    from audio.phase import QUALITIES
+    from sdcore.samplers import SAMPLERS
+    from sdcore.schedules import SCHEDULES
+
+    st.text_input(
+        "Leave out", key=f"{prefix}_negative", max_chars=MAX_PROMPT_CHARS,
+        placeholder="hi-hats, reverb", help="Negative prompt: what should not be heard",
+    )  # fmt: skip
+    _seed(prefix)
+    known = tuple(dict.fromkeys((found.checkpoint, *checkpoints.names())))
+    if len(known) > 1:
+        st.selectbox(
+            "Checkpoint", known, key=f"{prefix}_checkpoint", help="The model that makes the sound",
+            format_func=lambda ref: Path(ref).name, on_change=_forget, args=(prefix,),
+        )  # fmt: skip
+    left, right = st.columns(2, wrap=False)
+    left.number_input("Steps", step=1, key=f"{prefix}_steps", help="More is slower and finer")
+    right.number_input(
+        "Guidance (CFG)", step=0.5, format="%g", key=f"{prefix}_cfg",
+        help="How closely the words are followed",
+    )  # fmt: skip
+    left.selectbox("Sampler", tuple(SAMPLERS), key=f"{prefix}_sampler")
+    right.selectbox("Schedule", tuple(SCHEDULES), key=f"{prefix}_schedule")
+    st.segmented_control(
+        "Quality", tuple(QUALITIES), required=True, key=f"{prefix}_quality",
+        format_func=str.capitalize, help="How long the picture is turned into sound",
+    )  # fmt: skip
+
+
+def keeping(
+    prefix: str, *, suffixes: Sequence[str] = files.SOUND_SUFFIXES, rate: bool = True
+) -> None:
+    """Format of the file, its rate and its bit depth."""
+    suffix = f"{prefix}_suffix"
+    if st.session_state[suffix] not in suffixes:
+        put({suffix: suffixes[0]})
+    with st.container(horizontal=True):
+        st.selectbox("Format", suffixes, key=suffix, width=110, format_func=lambda s: s[1:].upper())
+        if rate:
+            st.selectbox(
+                "Rate", RATES, key=f"{prefix}_rate", width=130,
+                format_func=lambda hz: f"{hz / 1000:g} kHz",
+            )  # fmt: skip
+        packed = st.session_state[suffix] in (".ogg", ".mp3")
+        whole = st.session_state[suffix] == ".flac"
+        st.selectbox(
+            "Depth", BIT_DEPTHS[:2] if whole else BIT_DEPTHS, key=f"{prefix}_bit_depth", width=150,
+            format_func=DEPTHS.__getitem__, disabled=packed,
+            help="Of WAV and FLAC; FLAC has no float",
+        )  # fmt: skip
+
+
+def _seed(prefix: str) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.number_input(
+            "Seed", value=None, step=1, key=f"{prefix}_seed", width=220,
+            placeholder="a new one each time",
+            help="The same seed and settings make the same sound",
+        )  # fmt: skip
+        st.button(
+            "New seed", icon=":material/casino:", key=f"{prefix}_new_seed", on_click=_new_seed,
+            args=(prefix,),
+        )  # fmt: skip
+
+
+def _new_seed(prefix: str) -> None:
+    st.session_state[f"{prefix}_seed"] = secrets.randbelow(MAX_SEED - MAX_TAKES)
+
+
+def _forget(prefix: str) -> None:
+    """Another checkpoint likes other settings best."""
+    drop(f"{prefix}_{name}" for name in _OWN)
