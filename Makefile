@@ -3,6 +3,8 @@
 #   make app    the page in the browser      make check  format, lint, types, architecture
 #   make bench  the measured claims (CLIPS=folder of real recordings, optional)
 #   make fuzz   hostile prompts and infotexts   make test-gpu  what only a GPU can show
+#   make chaos  worker and server killed 100 times, nothing lost
+#   make screenshots  each page, light, dark and narrow, into docs/pages
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -20,7 +22,7 @@ DEV := $(VENV)/.installed-dev
 ALL := $(VENV)/.installed-all
 PIP := $(BIN)/python -m pip --disable-pip-version-check install
 
-.PHONY: demo test test-gpu app ui check bench fuzz clean
+.PHONY: demo test test-gpu app ui check bench fuzz chaos screenshots clean
 .DEFAULT_GOAL := demo
 
 demo: $(BASE)
@@ -50,6 +52,12 @@ fuzz: $(DEV)
 bench: $(DEV)
 	@for b in bench/[a-z]*.py; do \
 	  echo "== $$b"; $(BIN)/python $$b $(if $(CLIPS),--clips "$(CLIPS)") || exit 1; done
+
+chaos: $(DEV)
+	$(BIN)/python bench/chaos.py --kills 100
+
+screenshots: $(DEV)
+	$(BIN)/python bench/_screenshots.py docs/pages
 
 clean:
 	rm -rf $(VENV) $(OUT) build dist

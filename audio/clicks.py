@@ -25,11 +25,16 @@ def click_track(tempo: Tempo, rate: int = 44100) -> Clip:
 
 def with_count_in(clip: Clip, tempo: Tempo, *, bars: int = 1) -> Clip:
     """The clip after `bars` bars of clicks at its tempo. Raises ParameterError for no bars."""
-    if not 1 <= bars <= 8:
-        raise ParameterError(f"a count-in of {bars} bars: give 1 to 8")
+    refuse_bars(bars)
     clicks = click_track(replace(tempo, beats=bars * tempo.meter), clip.rate).samples
     both = [np.repeat(clicks, clip.channels, axis=0), clip.samples]
     return replace(clip, samples=np.concatenate(both, axis=1))
+
+
+def refuse_bars(bars: int) -> None:
+    """Raises ParameterError for a count-in of none, or of more than 8."""
+    if not 1 <= bars <= 8:
+        raise ParameterError(f"a count-in of {bars} bars: give 1 to 8")
 
 
 def _click(hz: float, rate: int) -> np.ndarray[tuple[int], np.dtype[np.float32]]:

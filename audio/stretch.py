@@ -42,8 +42,7 @@ def stretched(clip: Clip, n: int, *, semitones: float = 0.0, circular: bool = Fa
             f"{factor:.3g} times as long: sound can be stretched by {FACTORS[0]:g} to "
             f"{FACTORS[1]:g}"
         )
-    if not abs(semitones) <= MAX_SEMITONES:
-        raise ParameterError(f"{semitones:g} semitones: give -24 to 24")
+    refuse_semitones(semitones)
     if not np.isfinite(clip.samples).all():
         raise ParameterError("the sound holds samples that are no numbers: export it again")
     if n == clip.n and semitones == 0:
@@ -55,6 +54,12 @@ def stretched(clip: Clip, n: int, *, semitones: float = 0.0, circular: bool = Fa
     ring = np.pad(clip.samples, ((0, 0), (around, around)), mode="wrap")
     wide = _in_pieces(ring, n + 2 * edge, semitones, rate=clip.rate)
     return replace(clip, samples=_closed(wide, edge, fade=min(round(_FADE_S * clip.rate), n // 4)))
+
+
+def refuse_semitones(semitones: float) -> None:
+    """Raises ParameterError for more than two octaves up or down."""
+    if not abs(semitones) <= MAX_SEMITONES:
+        raise ParameterError(f"{semitones:g} semitones: give -24 to 24")
 
 
 def repeated(loop: Loop, times: int) -> Loop:

@@ -140,7 +140,7 @@ def torn(work: Work, tempo: Tempo) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--checkpoint", default="loops")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--clips", help="not used here")

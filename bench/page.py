@@ -21,7 +21,8 @@ from riffapp.jobs.store import Store
 _CLICK = """
 const done = arguments[arguments.length - 1];
 const field = document.querySelector('.st-key-seed input');
-const button = [...document.querySelectorAll('button')].find((b) => b.innerText.includes('New seed'));
+const named = (button) => button.innerText.includes('New seed');
+const button = [...document.querySelectorAll('button')].find(named);
 const before = field.value, began = performance.now();
 const look = () => field.value !== before ? done(performance.now() - began)
                                           : requestAnimationFrame(look);
@@ -54,12 +55,12 @@ def main() -> None:
         find(driver, ".st-key-seed input")
         find(driver, ".st-key-bars button:last-of-type").click()
         clicks(driver, 5)
-        store = Store(Database(home))
+        database = Database(home)
+        store = Store(database)
         for _ in range(args.rounds):
             quiet += clicks(driver, args.clicks)
             find(driver, ".st-key-make button").click()
-            (job,) = eventually("a running job", lambda: running(store))
-            eventually("its first step", lambda: store.job(job).done)
+            job = eventually("a running job with a step done", lambda: stepping(database))
             while (found := store.job(job)) is not None and not found.is_over:
                 busy += clicks(driver, 1)
         server.stop()
@@ -69,10 +70,11 @@ def main() -> None:
     print(f"ratio of medians {np.median(busy) / np.median(quiet):.2f}")
 
 
-def running(store: Store) -> list[int]:
-    """The numbers of what runs, of anybody."""
-    rows = store._database.connection.execute("SELECT id FROM jobs WHERE state = 'running'")
-    return [row["id"] for row in rows]
+def stepping(database: Database) -> int:
+    """The number of the job that has done a step, of anybody; 0 for none."""
+    asked = "SELECT id FROM jobs WHERE state = 'running' AND done > 0"
+    row = database.connection.execute(asked).fetchone()
+    return 0 if row is None else int(row["id"])
 
 
 if __name__ == "__main__":

@@ -41,6 +41,9 @@ BASE = (
     "praat-parselmouth",
     "espeakng-loader",
     "streamlit",
+    "filelock",
+    "platformdirs",
+    "tomlkit",
 )
 EXTRAS = {
     "tts": ("coqui-tts", "spoken and sung voices"),

@@ -1,10 +1,12 @@
 """The gallery: what was made, where its files lie, and the settings that make it again.
 
-A row comes only after its files are whole. What is deleted can be had back until the bin is emptied.
+A row comes only after its files are whole. What is deleted can be had back until the bin is
+emptied.
 """
 
 from __future__ import annotations
 
+import filecmp
 import json
 import shutil
 import sqlite3
@@ -152,6 +154,17 @@ class Gallery:
             f"SELECT DISTINCT kind FROM works WHERE {where} ORDER BY kind", values
         )
         return [row["kind"] for row in rows]
+
+    def holding(self, path: Path, *, owner: str | None = None) -> Work | None:
+        """The newest work that has a file of the very same bytes; None where there is none."""
+        size = path.stat().st_size
+        for work in self.works(owner=owner, limit=-1):
+            for one in work.files:
+                if one.path.suffix == path.suffix and one.path.is_file():
+                    is_as_large = one.path.stat().st_size == size
+                    if is_as_large and filecmp.cmp(one.path, path, shallow=False):
+                        return work
+        return None
 
     def star(self, number: int, *, starred: bool) -> None:
         self._set("starred", int(starred), number)

@@ -31,7 +31,8 @@ HOMES = {
     "streamlit": ("app", "riffapp.ui"),
     "fastapi": ("riffapp.api",),
     "ray": ("riffapp.batch",),
-    "soundfile": ("audio.files", "audio.stream"),
+    # The child that decodes uploads knows nothing but what decodes.
+    "soundfile": ("audio.files", "audio.stream", "riffapp.uploads.child"),
     "mutagen": ("audio",),
     "soxr": ("audio",),
     "librosa": ("audio",),

@@ -21,6 +21,7 @@ from audio.names import lookup, within
 from audio.speech.types import Speech
 from audio.types import Clip
 
+NEAR_MS = 10.0  # what nobody hears
 _STEP_S = 0.005  # between the moments of which the stretch is told
 _PITCH_STEP_S = 0.02  # between those at which pitch is heard
 
@@ -48,9 +49,11 @@ MODES: dict[str, Planner] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Onsets:
-    """How far from where they were asked to be anchors are heard, in milliseconds."""
+    """How far from where they were asked to be anchors are heard, in milliseconds; `near` is how
+    many of them are within NEAR_MS."""
 
     count: int
+    near: int
     mean_ms: float
     p95_ms: float
     worst_ms: float
@@ -178,6 +181,7 @@ def _onsets(source: Clip, moved: Clip, plan: Plan) -> Onsets:
     away_ms = 1000 * np.abs(planned_s + late_s - asked_s)
     return Onsets(
         count=len(away_ms),
+        near=int((away_ms <= NEAR_MS).sum()),
         mean_ms=float(away_ms.mean()),
         p95_ms=float(np.percentile(away_ms, 95)),
         worst_ms=float(away_ms.max()),

@@ -18,6 +18,7 @@ from riffapp import __version__, settings, terminal
 from riffapp.cli import (
     analysis,
     arrange,
+    config,
     embedded,
     image,
     layers,
@@ -82,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         add(commands)
     image.add(commands)
     models.add(commands)
+    config.add(commands)
     packs.add(commands)
     layers.add(commands)
     speak.add(commands)

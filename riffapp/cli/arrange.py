@@ -40,7 +40,9 @@ def add(commands: Any) -> None:
     p.add_argument("--count", type=int, default=8, help="how many (8)")
     length = p.add_mutually_exclusive_group()
     length.add_argument("--bars", type=int, help="length in bars, from a bar's first beat on")
-    length.add_argument("--duration-ms", type=float, help="length in ms, anywhere (5120)")
+    length.add_argument(
+        "--duration-ms", type=float, default=5120.0, help="length in ms, anywhere (5120)"
+    )
     p.add_argument("--bpm", type=float, help="its tempo, where it is not heard")
     p.add_argument("--first-beat", type=float, metavar="S", help="where a bar begins in it")
     p.add_argument("--seed", type=int, default=0, help="the same seed cuts the same clips (0)")
@@ -91,14 +93,14 @@ def _retime(args: argparse.Namespace) -> int:
 
     made = arrange.recording(args.sound)
     path = _target(args)
-    ready = arrange.retimed(
-        made,
+    wish = arrange.Retiming(
         bpm=args.bpm,
         from_bpm=args.from_bpm,
         times=2.0 if args.half else 0.5 if args.double else 1.0,
         semitones=args.transpose,
         quality=args.quality,
     )
+    ready = arrange.retimed(made, wish)
     files.save_clip(ready.clip, path, bit_depth=args.bit_depth, tempo=ready.tempo)
     facts: dict[str, Any] = {"duration_s": round(ready.clip.duration_s, 3)}
     if ready.tempo is not None:
@@ -121,8 +123,7 @@ def _clips(args: argparse.Namespace) -> int:
 
     made = arrange.recording(args.sound)
     folder = _folder(args)
-    found = arrange.clips_of(
-        made,
+    wish = arrange.Cuts(
         count=args.count,
         bars=args.bars,
         duration_ms=args.duration_ms,
@@ -130,6 +131,7 @@ def _clips(args: argparse.Namespace) -> int:
         first_beat_s=args.first_beat,
         seed=args.seed,
     )
+    found = arrange.clips_of(made, wish)
     width, named = arrange.digits(len(found)), {}
     for k, (_, clip, tempo) in enumerate(found, start=1):
         said = "" if tempo is None else f"_{tempo.bpm:g}bpm"

@@ -161,5 +161,5 @@ def library_of(args: argparse.Namespace) -> Library:
     from riffapp.studio.library import Library
 
     found = settings.load()
-    roots = [*args.models_dir, *found.models_dirs]
+    roots = [*args.models_dir, *found.roots]
     return Library(roots, device=args.device or found.device, memory=args.memory)

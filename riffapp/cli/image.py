@@ -114,7 +114,7 @@ def _draw(args: argparse.Namespace) -> int:
     library = library_of(args)
     wish = images.ImageWish(
         request=request_of(args),
-        checkpoint=args.checkpoint or _recorded(args) or "loops",
+        checkpoint=args.checkpoint or _recorded(args) or settings.load().image_checkpoint,
         vae=args.vae,
         loops=getattr(args, "loopback", 1),
         last_strength=getattr(args, "final_strength", None),

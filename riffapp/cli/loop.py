@@ -87,7 +87,7 @@ def _loop(args: argparse.Namespace) -> int:
         planned.checkpoint,
         device=device(args, found, origin),
         threads=threads(args, found, origin),
-        models=(*args.models_dir, *found.models_dirs),
+        models=(*args.models_dir, *found.roots),
     )
     load_s = time.perf_counter() - start
     made: list[tuple[LoopResult, Saved]] = []

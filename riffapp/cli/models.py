@@ -1,19 +1,25 @@
-"""Commands on finished pictures and on model files: upscale, restore-faces, merge."""
+"""Commands on finished pictures and on model files: upscale, restore-faces, merge, models."""
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from riffapp import terminal
+from riffapp import settings, terminal
+from riffapp.cli.common import add_json
 from riffapp.cli.flags import add_common, library_of, parser_of, size
+from riffapp.errors import USER
+
+if TYPE_CHECKING:
+    from riffapp.studio.inventory import Model, OnBytes
+    from riffapp.studio.text_to_audio import OnProgress
 
 
 def add(commands: Any) -> None:
     """These commands, as subcommands."""
-    for one in (_add_upscale, _add_faces, _add_merge):
+    for one in (_add_upscale, _add_faces, _add_merge, _add_models):
         one(commands)
 
 
@@ -100,3 +106,135 @@ def _merge(args: argparse.Namespace) -> int:
     path = merge(Recipe(**said | {"files": tuple(args.files)}), args.output)
     print(f"{path}  {path.stat().st_size / 2**20:.0f} MiB")
     return 0
+
+
+_MODELS = """\
+examples:
+  riffapp models list --kind lora
+  riffapp models check ~/Downloads/dream.safetensors
+  riffapp models get owner/name --kind checkpoint
+"""
+
+
+def _add_models(commands: Any) -> None:
+    p = commands.add_parser(
+        "models",
+        help="models that are here: list them, check files, fetch some from the hub",
+        epilog=_MODELS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    what = p.add_subparsers(metavar="WHAT", required=True, dest="what")
+    show = what.add_parser("list", help="what there is, and what is wrong with it")
+    show.add_argument("--kind", help="of this kind only: checkpoint, vae, lora, embedding ...")
+    show.add_argument("--sha256", action="store_true", help="compute hashes that are not known")
+    show.set_defaults(run=_list)
+    check = what.add_parser("check", help="whether files or folders are whole, and what they are")
+    check.add_argument("paths", type=Path, nargs="+", metavar="PATH")
+    check.add_argument("--kind", help="what they should be: checkpoint, vae, lora, embedding ...")
+    check.set_defaults(run=_check)
+    where = what.add_parser("where", help="the folders that models of each kind go to")
+    where.set_defaults(run=_where)
+    get = what.add_parser("get", help="fetch one from the hub: safetensors and texts alone")
+    get.add_argument("ref", help="owner/name, owner/name/file.safetensors, or its page")
+    get.add_argument("--kind", required=True, help="what it is: checkpoint, vae, lora ...")
+    get.set_defaults(run=_get)
+    for one in (show, check, where, get):
+        add_json(one)
+    for one in (show, where, get):
+        one.add_argument(
+            "--models-dir", action="append", type=Path, default=[], help="a folder of models"
+        )
+
+
+def _list(args: argparse.Namespace) -> int:
+    from riffapp.studio import inventory
+
+    found = _settings(args)
+    kind = _kind(args)
+    models = [one for one in inventory.models(found) if kind in (None, one.kind)]
+    if args.sha256:
+        models = [_with_hash(one, found) for one in models]
+    if args.json:
+        terminal.dump([asdict(one) | {"path": str(one.path)} for one in models])
+        return 0
+    marks = {True: "ok     ", False: "BROKEN ", None: "note   "}
+    for one in models:
+        facts = (one.kind, one.family, f"{one.bytes / 2**20:,.1f} MiB", one.licence, one.sha256)
+        print(f"{marks[one.ok]}{one.name}  {', '.join(filter(None, facts))}")
+        print(f"         {one.path if one.ok else one.remark}")
+    return 0
+
+
+def _with_hash(model: Model, found: settings.Settings) -> Model:
+    from riffapp.studio.inventory import Hashes, weights
+
+    if model.ok is False or not weights(model.path):
+        return model
+    with terminal.Bar(shown=not found.plain) as bar:
+        digest = Hashes(found.home).of(model.path, on_progress=_watched(bar))
+    return replace(model, sha256=digest)
+
+
+def _check(args: argparse.Namespace) -> int:
+    from riffapp.studio.model_check import check
+
+    kind = _kind(args)
+    verdicts = [(path, check(path.expanduser(), kind)) for path in args.paths]
+    if args.json:
+        plain = [{"path": str(p), "ok": one.ok, "words": one.words} for p, one in verdicts]
+        terminal.dump(plain)
+    else:
+        for path, one in verdicts:
+            print(f"{path}: {one.words}" if one.ok is not False else f"BROKEN {one.words}")
+    return USER if any(one.ok is False for _, one in verdicts) else 0
+
+
+def _where(args: argparse.Namespace) -> int:
+    from riffapp.studio.inventory import places
+
+    found = places(_settings(args))
+    if args.json:
+        terminal.dump([asdict(one) | {"folder": str(one.folder)} for one in found])
+    else:
+        for one in found:
+            print(f"{one.kind:11}{one.folder}\n{'':11}{one.words}")
+    return 0
+
+
+def _get(args: argparse.Namespace) -> int:
+    from riffapp.studio.inventory import places
+    from riffapp.studio.model_check import check
+    from riffapp.studio.model_download import download
+
+    found, kind = _settings(args), _kind(args)
+    into = next(one.folder for one in places(found) if one.kind == kind)
+    with terminal.Bar(shown=not (args.json or found.plain)) as bar:
+        path = download(args.ref, into=into, on_progress=_watched(bar))
+    verdict = check(path, kind)
+    if args.json:
+        terminal.dump({"path": str(path), "ok": verdict.ok, "words": verdict.words})
+    else:
+        print(f"{path}: {verdict.words}")
+    return USER if verdict.ok is False else 0
+
+
+def _watched(bar: OnProgress) -> OnBytes:
+    """A bar that counts MiB."""
+    from riffapp.studio.text_to_audio import Progress
+
+    return lambda done, total: bar(Progress(done=done >> 20, total=max(total >> 20, 1)))
+
+
+def _settings(args: argparse.Namespace) -> settings.Settings:
+    """The settings, the flag's folders of models first."""
+    found = settings.load()
+    return replace(found, models_dirs=(*args.models_dir, *found.models_dirs))
+
+
+def _kind(args: argparse.Namespace) -> Any:
+    from riffapp.studio.weight_files import CALLED
+    from sdcore.errors import lookup
+
+    if args.kind is None:
+        return None
+    return lookup({one: one for one in CALLED}, args.kind.lower(), "kind of model")

@@ -94,7 +94,7 @@ def _train_own(args: argparse.Namespace) -> int:
     said = {name: value for name, value in asked.items() if value is not None}
     name = said.setdefault("name", default_name(args.folder))
     said.setdefault("work", Path("training") / name)
-    said |= {"models": (*args.models_dir, *found.models_dirs)}
+    said |= {"models": (*args.models_dir, *found.roots)}
     said |= {"convolutions": not getattr(args, "attention_only", False)}
     machine = {"device": found.device, "threads": found.threads}
     said = {"checkpoint": found.checkpoint, **machine, **said}

@@ -1,4 +1,4 @@
-"""What a task gets to work with: models that stay loaded, a place for files, somebody who watches."""
+"""What a task gets to work with: models that stay loaded, a place for files, who watches."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Tasks as JSON and back: frozen dataclasses, plain values, files and pictures.
 
-A file that a task names is kept in the home's `inputs` by the hash of its bytes, so a task can wait,
-and run again, whatever becomes of what was uploaded. Reading is kind to other versions: fields that
-are not known any more are passed over, missing ones take their default.
+A file that a task names is kept in the home's `inputs` by the hash of its bytes, so a task can
+wait, and run again, whatever becomes of what was uploaded. Reading is kind to other versions:
+fields that are not known any more are passed over, missing ones take their default.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The process that makes everything: it takes jobs in turn and keeps the models in memory.
 
-One at a time for each home folder, which a lock sees to; who holds it knows that whatever is said to
-be running is the work of a dead one.
+One at a time for each home folder, which a lock sees to; who holds it knows that whatever is said
+to be running is the work of a dead one.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TextIO
 
 from filelock import FileLock
 
 from riffapp.database import Database
-from riffapp.errors import blame
+from riffapp.errors import RiffappError, blame
 from riffapp.jobs import wire
 from riffapp.jobs.desk import LIVE, Desk, Models, Task
 from riffapp.jobs.store import Job, Store
@@ -26,6 +27,7 @@ from riffapp.settings import Settings
 LOCK = "worker.lock"
 IDLE_S = 0.05
 NICE = 10
+OLD_S = 3600.0
 LIVE_S = 60.0  # how long what formed is kept after its end
 _LOG = logging.getLogger(__name__)
 _DEFECT = (
@@ -37,9 +39,13 @@ _DEFECT = (
 class Worker:
     """Takes jobs from a database."""
 
-    def __init__(self, database: Database, settings: Settings) -> None:
+    def __init__(
+        self, database: Database, settings: Settings, *, read: Callable[[], Settings] | None = None
+    ) -> None:
+        """`read` gives the settings as they are by now; None keeps them."""
         self._database = database
         self._settings = settings
+        self._read = (lambda: settings) if read is None else read
         self._store = Store(database)
         self._models = Models(settings)
         self._job: Job | None = None
@@ -50,6 +56,7 @@ class Worker:
         with FileLock(self._database.home / LOCK):
             for job in self._store.recover():
                 _LOG.warning("job %d (%s) was cut off", job.id, job.title)
+            self._sweep()
             self._models.note()
             self._warm()
             while not self._leaving.is_set():
@@ -61,6 +68,7 @@ class Worker:
         job = self._store.take()
         if job is None:
             return False
+        self._follow()
         self._job = job
         self._tidy()
         state, reason = self._outcome(job)
@@ -68,6 +76,13 @@ class Worker:
             self._store.finish(job.id, state, reason)
         self._job = None
         return True
+
+    def _follow(self) -> None:
+        """What a person has set since then holds from this job on."""
+        with suppress(RiffappError):  # a damaged file changes nothing; the page says it
+            found = self._read()
+            if found != self._settings:
+                self._settings, self._models = found, Models(found)
 
     def leave(self) -> None:
         """Stop taking jobs; the one in hand waits again."""
@@ -92,6 +107,12 @@ class Worker:
             return "cancelled", "stopped while it was being made"
         return "succeeded", ""
 
+    def _sweep(self) -> None:
+        """Away with what a killed server left half-written among the inputs long ago."""
+        for path in (self._database.home / wire.INPUTS).glob("*.part"):
+            if time.time() - path.stat().st_mtime > OLD_S:
+                path.unlink(missing_ok=True)
+
     def _tidy(self) -> None:
         """Away with what formed in earlier jobs; a page may still be looking at the last one."""
         for path in (self._database.home / LIVE).glob("*"):
@@ -106,11 +127,13 @@ class Worker:
             _LOG.debug("checkpoint %s not loaded ahead: %s", self._settings.checkpoint, error)
 
 
-def serve(settings: Settings, *, parent: TextIO) -> None:
+def serve(
+    settings: Settings, *, parent: TextIO, read: Callable[[], Settings] | None = None
+) -> None:
     """Work until `parent`, the other end of which the server holds, is closed."""
     with suppress(AttributeError, OSError):  # the page goes first
         os.nice(NICE)
-    worker = Worker(Database(settings.home), settings)
+    worker = Worker(Database(settings.home), settings, read=read)
 
     def watch() -> None:
         while parent.read(1):
@@ -138,4 +161,4 @@ def main() -> None:
     from riffapp import settings
 
     logging.basicConfig(format="riffapp worker: %(message)s", stream=sys.stderr)
-    serve(settings.load(), parent=sys.stdin)
+    serve(settings.load(), parent=sys.stdin, read=settings.load)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import log
 from pathlib import Path
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 CAPTIONS = "captions.csv"
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+# A file's name, how many were before it, and how many there are.
+OnFile = Callable[[str, int, int], None]
 # A key that is heard less surely is not said.
 _SURE = 0.5
 _BPM = re.compile(r"(?<![\d.])(\d{2,3}(?:\.\d+)?) ?bpm\b", re.IGNORECASE)
@@ -124,19 +126,23 @@ def of_sounds(
     *,
     bpm: float | None = None,
     trigger: str = "",
+    on_file: OnFile = lambda name, number, count: None,
 ) -> TrainingSet:
     """Windows of a folder's recordings, as a checkpoint's pictures.
 
     Args:
         bpm: of all recordings; None is what each says, or is heard to have.
         trigger: a word that stands before all others in each caption.
+        on_file: hears of each recording before it is opened.
     Raises:
         UsageError: no recording that can be used, captions that do not fit.
     """
     said = captions(folder)
     examples: list[Example] = []
     notes: list[str] = []
-    for path in listed(folder, files.SOUND_SUFFIXES):
+    recordings = listed(folder, files.SOUND_SUFFIXES)
+    for number, path in enumerate(recordings):
+        on_file(path.name, number, len(recordings))
         try:
             canvas = open_canvas(path, sound, bpm=_told(path, bpm))
             examples += _windows(path, canvas, sound, said.get(path.name), trigger)
@@ -150,13 +156,19 @@ def of_sounds(
 
 
 def of_pictures(
-    folder: Path, checkpoint: Checkpoint, *, size: int | None = None, trigger: str = ""
+    folder: Path,
+    checkpoint: Checkpoint,
+    *,
+    size: int | None = None,
+    trigger: str = "",
+    on_file: OnFile = lambda name, number, count: None,
 ) -> TrainingSet:
     """A folder's pictures, each cut as little as may be to one of the sizes of `bucket`.
 
     Args:
         size: pixels; the side of a square of as many as each picture gets. None is the
         checkpoint's own.
+        on_file: hears of each picture before it is opened.
     Raises:
         UsageError: no picture that can be read, captions that do not fit, a size that is none.
     """
@@ -170,7 +182,9 @@ def of_pictures(
     said = captions(folder)
     examples: list[Example] = []
     notes: list[str] = []
-    for path in listed(folder, PICTURES):
+    pictures = listed(folder, PICTURES)
+    for number, path in enumerate(pictures):
+        on_file(path.name, number, len(pictures))
         try:
             picture = open_picture(path)
         except UsageError as error:

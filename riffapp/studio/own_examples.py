@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from riffapp.studio import files, own_data
 from riffapp.studio.checkpoints import Sound
-from riffapp.studio.own_data import CAPTIONS, PICTURES, Example, TrainingSet
+from riffapp.studio.own_data import CAPTIONS, PICTURES, Example, OnFile, TrainingSet
 
 if TYPE_CHECKING:
     from sdcore.models.checkpoint import Checkpoint
@@ -52,9 +52,17 @@ def tiling_of(sound: Sound | None) -> Tiling:
     return "x" if sound is not None and sound.draws_circles else "none"
 
 
-def shown(material: Material, cache: Path, checkpoint: Checkpoint, sound: Sound | None) -> Shown:
+def shown(
+    material: Material,
+    cache: Path,
+    checkpoint: Checkpoint,
+    sound: Sound | None,
+    *,
+    on_file: OnFile = lambda name, number, count: None,
+) -> Shown:
     """The folder's examples, of recordings where there is a `sound`, else of pictures.
 
+    `on_file` hears of each file before it is opened; of none where the cache has them.
     Raises UsageError as `own_data` does, audio's errors where the cache cannot be written.
     """
     import torch
@@ -64,7 +72,7 @@ def shown(material: Material, cache: Path, checkpoint: Checkpoint, sound: Sound 
     digest = _digest(material, checkpoint, sound)
     kept = _kept(cache)
     if kept is None or kept["digest"] != digest:
-        kept = {"digest": digest, **_read(material, checkpoint, sound)}
+        kept = {"digest": digest, **_read(material, checkpoint, sound, on_file)}
         buffer = io.BytesIO()
         torch.save(kept, buffer)
         cache.parent.mkdir(parents=True, exist_ok=True)
@@ -96,11 +104,13 @@ def _kept(cache: Path) -> dict[str, Any] | None:
     return found if set(_KEPT) <= set(found) else None
 
 
-def _read(material: Material, checkpoint: Checkpoint, sound: Sound | None) -> dict[str, Any]:
+def _read(
+    material: Material, checkpoint: Checkpoint, sound: Sound | None, on_file: OnFile
+) -> dict[str, Any]:
     """The folder's examples, encoded, in plain data."""
     from sdcore.models.circular import circular
 
-    found = _found(material, checkpoint, sound)
+    found = _found(material, checkpoint, sound, on_file)
     sizes: dict[tuple[int, int], list[Example]] = {}
     for example in found.examples:
         sizes.setdefault(example.picture.size, []).append(example)
@@ -112,11 +122,15 @@ def _read(material: Material, checkpoint: Checkpoint, sound: Sound | None) -> di
     return {"groups": groups, "first": said, "notes": list(found.notes)}
 
 
-def _found(material: Material, checkpoint: Checkpoint, sound: Sound | None) -> TrainingSet:
-    folder, trigger = material.folder, material.trigger
+def _found(
+    material: Material, checkpoint: Checkpoint, sound: Sound | None, on_file: OnFile
+) -> TrainingSet:
+    folder, trigger, bpm = material.folder, material.trigger, material.bpm
     if sound is not None:
-        return own_data.of_sounds(folder, sound, bpm=material.bpm, trigger=trigger)
-    return own_data.of_pictures(folder, checkpoint, size=material.size, trigger=trigger)
+        return own_data.of_sounds(folder, sound, bpm=bpm, trigger=trigger, on_file=on_file)
+    return own_data.of_pictures(
+        folder, checkpoint, size=material.size, trigger=trigger, on_file=on_file
+    )
 
 
 def _encoded(checkpoint: Checkpoint, examples: Sequence[Example]) -> dict[str, Any]:

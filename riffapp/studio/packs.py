@@ -143,6 +143,28 @@ def make_pack(
     )
 
 
+def stopped(folder: Path, pack: Pack) -> MadePack | None:
+    """What a run that was stopped has left in the folder, indexed and zipped; None for nothing."""
+    if not (folder / pack_files.PLAN).exists():
+        return None
+    with pack_files.held(folder):
+        known = pack_files.begin(folder, pack.loops)
+        entries, notes = pack_files.kept(folder, pack.loops, known)
+        there = [loop for loop in pack.loops if loop.file in entries]
+        if not there:
+            return None
+        pack_files.write_index(folder, pack.loops, entries)
+        pack_files.write_table(folder, there, entries)
+        archive = pack_files.write_archive(folder, there)
+    notes = [f"stopped after {len(there)} of {len(pack.loops)} loops", *pack.notes, *notes]
+    return MadePack(
+        entries=tuple(entries[loop.file] for loop in there),
+        made=len(there),
+        archive=archive,
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
 def maker(*, device: str = "auto", threads: int | None = None) -> Maker:
     """What makes loops one by one: a checkpoint is loaded when its first loop is asked for."""
     held: dict[str, Instrument] = {}

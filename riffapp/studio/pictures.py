@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from audio.pictures import Picture
-    from audio.types import Clip, Spectrogram, Tempo
+    from audio.types import Clip, Spectrogram, SpectrogramParams, Tempo
 
 # A file may be this much longer or shorter than the beats that it is said to hold: encoders pad,
 # editors cut. A 32nd note at 240 bpm is 31 ms.
@@ -45,32 +45,70 @@ def image_to_audio(
 ) -> Played:
     """The sound that a picture shows; a loop is played at `bpm` where that is given.
 
-    Pictures without parameters are taken for Riffusion's. Raises UsageError for a tempo or rate
-    out of range and for a tempo asked of a picture that has none, audio's errors for a size that
-    the parameters do not allow.
+    Pictures without parameters are taken for Riffusion's. Raises as `heard_as` does, audio's
+    errors for a size that the parameters do not allow.
     """
     from audio import codec
+    from audio.types import BeatFrames
+
+    params, tempo = heard_as(picture, bpm=bpm, rate=rate)
+    circular = isinstance(params.frames, BeatFrames) or picture.circular
+    spectrogram = codec.from_image(picture.image, params, tempo=tempo, circular=circular)
+    notes = () if picture.params else ("no parameters in the picture: taken for Riffusion's",)
+    clip = codec.synthesise(spectrogram, quality=quality)
+    return Played(clip=clip, tempo=tempo, notes=notes)
+
+
+def heard_as(
+    picture: Picture, *, bpm: float | None = None, rate: int | None = None
+) -> tuple[SpectrogramParams, Tempo | None]:
+    """How a picture is played: its params, at a rate, and its tempo where it is musical.
+
+    Raises UsageError for a tempo or rate out of range and for a tempo asked of a picture that has
+    none.
+    """
     from audio.types import RIFFUSION, BeatFrames
 
-    _check_bpm(bpm)
+    refuse_bpm(bpm)
     if rate is not None and rate not in RATES:
         raise UsageError(f"unknown rate '{rate}': known are {', '.join(map(str, RATES))}")
-    params = picture.params or RIFFUSION
-    on_beats = isinstance(params.frames, BeatFrames)
-    tempo = picture.tempo
+    params, tempo = picture.params or RIFFUSION, picture.tempo
     if tempo is None and isinstance(params.frames, BeatFrames) and bpm is not None:
         tempo = _tempo_of_width(picture.image.width, params.frames.per_beat, bpm)
     if bpm is not None and tempo is None:
         raise UsageError("this picture is counted by time and says no tempo: leave bpm out")
     if tempo is not None and bpm is not None:
         tempo = replace(tempo, bpm=bpm)
-    if rate is not None:
-        params = replace(params, rate=rate)
-    circular = on_beats or picture.circular
-    spectrogram = codec.from_image(picture.image, params, tempo=tempo, circular=circular)
-    notes = () if picture.params else ("no parameters in the picture: taken for Riffusion's",)
-    clip = codec.synthesise(spectrogram, quality=quality)
-    return Played(clip=clip, tempo=tempo, notes=notes)
+    return (params if rate is None else replace(params, rate=rate)), tempo
+
+
+def refined(picture: Picture) -> Picture:
+    """The picture with twice the bands and frames, painted in as `audio.detail` has learned it.
+
+    Raises as `refined_as` does.
+    """
+    from audio import detail
+    from audio.pictures import Picture
+
+    params, tempo = refined_as(picture)
+    image = detail.refined(picture.image, tempo, circular=picture.circular)
+    return Picture(image=image, params=params, tempo=tempo, circular=picture.circular)
+
+
+def refined_as(picture: Picture) -> tuple[SpectrogramParams, Tempo]:
+    """The finer picture's params, and its tempo.
+
+    Raises UsageError for a picture that does not say how it sounds, audio's ParameterError for
+    another grid than that of the embedded loops.
+    """
+    from audio import detail
+
+    if picture.params is None or picture.tempo is None:
+        raise UsageError(
+            "this picture does not say its tempo and how it sounds: detail is painted into "
+            "pictures of loops that riffapp has made"
+        )
+    return detail.finer(picture.params), picture.tempo
 
 
 def audio_to_image(
@@ -79,17 +117,13 @@ def audio_to_image(
     """The picture of a sound file.
 
     A loop (the file says its tempo, or `bpm` does) is drawn on the checkpoint's beat grid as a
-    circle, any other sound on Riffusion's time grid.
-    Raises UsageError where `bpm` does not make whole beats of the file's length.
+    circle, any other sound on Riffusion's time grid. Raises as `tempo_of` does.
     """
     from audio import codec, files
     from audio.types import RIFFUSION
 
-    _check_bpm(bpm)
+    tempo = tempo_of(path, bpm=bpm)
     clip = files.read(path)
-    tempo = files.read_loop(path)
-    if bpm is not None and (tempo is None or tempo.bpm != bpm):
-        tempo = _tempo_of_length(clip.duration_s, bpm)
     params = RIFFUSION if tempo is None else checkpoints.read_sound(checkpoint).params
     params = replace(params, stereo=stereo)
     clip = files.resample(clip, params.rate, circular=tempo is not None)
@@ -97,6 +131,20 @@ def audio_to_image(
         clip = _fitted(clip, tempo)
     spectrogram = codec.analyse(clip, params, tempo=tempo, circular=tempo is not None)
     return Drawn(image=codec.to_image(spectrogram), spectrogram=spectrogram)
+
+
+def tempo_of(path: Path, *, bpm: float | None = None) -> Tempo | None:
+    """The tempo that a sound file says, or that `bpm` makes of its length.
+
+    Raises UsageError where `bpm` does not make whole beats of it.
+    """
+    from audio import files
+
+    refuse_bpm(bpm)
+    tempo = files.read_loop(path)
+    if bpm is not None and (tempo is None or tempo.bpm != bpm):
+        return _tempo_of_length(files.duration_s(path), bpm)
+    return tempo
 
 
 def facts(made: Played | Drawn) -> dict[str, Any]:
@@ -112,7 +160,8 @@ def facts(made: Played | Drawn) -> dict[str, Any]:
     return said
 
 
-def _check_bpm(bpm: float | None) -> None:
+def refuse_bpm(bpm: float | None) -> None:
+    """Raises UsageError for a tempo out of range."""
     low, high = BPM_RANGE
     if bpm is not None and not low <= bpm <= high:
         raise UsageError(f"bpm {bpm:g} is outside {low:g} to {high:g}: give one within")

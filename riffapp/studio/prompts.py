@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 
 from riffapp.errors import UsageError
 
@@ -132,13 +133,23 @@ def unknown_words(prompt: str, known: Sequence[str]) -> tuple[Unknown, ...]:
     for word in _WORD.findall(_WEIGHT.sub(" ", prompt.lower())):
         if word in found or _is_known(word, vocabulary):
             continue
-        nearest = get_close_matches(word, sorted(vocabulary), n=1, cutoff=0.0)[0]
-        found[word] = Unknown(word=word, nearest=nearest)
+        found[word] = Unknown(word=word, nearest=_nearest(word, vocabulary))
     return tuple(found.values())
+
+
+@lru_cache(maxsize=1024)
+def _nearest(word: str, vocabulary: frozenset[str]) -> str:
+    """Kept, for a pack asks of the same words for each of its loops."""
+    return get_close_matches(word, sorted(vocabulary), n=1, cutoff=0.0)[0]
 
 
 def vocabulary_of(known: Sequence[str]) -> frozenset[str]:
     """Single lower-case words: entries of several words count as each of them."""
+    return _words_of(tuple(known))
+
+
+@lru_cache(maxsize=16)
+def _words_of(known: tuple[str, ...]) -> frozenset[str]:
     return frozenset(word for entry in known for word in _WORD.findall(entry.lower()))
 
 

@@ -132,6 +132,8 @@ def speak(
 ) -> Spoken:
     """The script over the bed. Use it as a context: its track is on the disk until that ends.
 
+    `on_progress` counts sentences as they are fitted, and hears again and again of the last one
+    while all is mixed, and written: it may raise at any of these moments to stop.
     Raises UsageError and audio's errors, one sentence each, for what cannot be said or fitted.
     """
     _refuse(request)
@@ -145,7 +147,7 @@ def speak(
         bed = _bed(request, accompaniment, files.duration_s(track))
         words = (word for said in speaker.said for word in said.words)
         mixed = voice_over.voice_over(
-            partial(files.read_blocks, track), duck.phrases(words), bed, request.balance
+            partial(speaker.heard, track), duck.phrases(words), bed, request.balance
         )
     except BaseException:
         folder.cleanup()
@@ -159,6 +161,21 @@ def speak(
         mixed=mixed,
         folder=folder,
     )
+
+
+def refuse(request: SpeechRequest, *, find: Voices = find_voice) -> int:
+    """Refuse what can be told from the request alone; how many sentences it has comes out.
+
+    Raises as `speak` does: for numbers out of range, a script that cannot be read, and a voice
+    that is not there.
+    """
+    _refuse(request)
+    cast = _Cast(request, find)
+    sentences = [part for part in cast.parts() if isinstance(part, Sentence)]
+    for part in sentences:
+        with _located(part):
+            cast.of(part)
+    return len(sentences)
 
 
 def _bed(request: SpeechRequest, accompaniment: Accompaniment, until_s: float) -> Bed:
@@ -204,12 +221,7 @@ class _Speaker:
         self._request, self._music = request, accompaniment.music
         self._on_progress = on_progress
         self._cast = _Cast(request, find)
-        _, main = self._cast.named(request.voice)
-        self._parts = script.parse(
-            request.script,
-            voices=[name for name, _ in request.voices],
-            language=main.language.partition("-")[0],
-        )
+        self._parts = self._cast.parts()
         self._cast.recorded(self._parts)
 
     def placed(self, rate: int) -> Iterator[Placed]:
@@ -232,6 +244,13 @@ class _Speaker:
                 yield Placed(start=round(said.start_s * rate), clip=clip)
                 free_s = said.start_s + clip.duration_s + self._request.gap_s
                 beat = grid.beat(free_s)
+
+    def heard(self, track: Path) -> Iterator[Samples]:
+        """The blocks of the track; who watches hears of each."""
+        done = len(self.said)
+        for block in files.read_blocks(track):
+            self._on_progress(Progress(done=done, total=done))
+            yield block
 
     def _fitted(self, part: Sentence, beat: float, free_s: float) -> tuple[Said, Clip]:
         wish = self._request
@@ -279,11 +298,24 @@ class _Cast:
             self._found[told] = self._find(told)
         return self._found[told]
 
+    def parts(self) -> tuple[script.Part, ...]:
+        """The script's parts, as it is read in the language of its main voice."""
+        _, main = self.named(self._request.voice)
+        return script.parse(
+            self._request.script,
+            voices=[name for name, _ in self._request.voices],
+            language=main.language.partition("-")[0],
+        )
+
+    def of(self, part: Sentence) -> tuple[SpeechEngine, Voice]:
+        """Who says a sentence."""
+        return self.named(self._name(part))
+
     def speech(self, part: Sentence) -> Speech:
         """The sentence as its voice says it."""
         if id(part) in self._cut:
             return self._cut[id(part)]
-        engine, voice = self.named(self._name(part))
+        engine, voice = self.of(part)
         return engine.speak(part.text, voice)
 
     def recorded(self, parts: tuple[script.Part, ...]) -> None:

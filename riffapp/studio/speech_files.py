@@ -138,6 +138,7 @@ def report(spoken: Spoken) -> dict[str, Any]:
         "voice_above_bed_lu": round(min(p.margin_lu for p in spoken.mixed.spoken), 2),
         "bed_ducked_db": [round(p.ducked_db, 2) for p in spoken.mixed.spoken],
         "anchors": count,
+        "anchors_near": sum(o.near for o in onsets),
         "onset_mean_ms": _rounded(
             sum(o.mean_ms * o.count for o in onsets) / count if count else None
         ),

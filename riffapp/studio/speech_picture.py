@@ -15,16 +15,17 @@ if TYPE_CHECKING:
     from audio.types import Samples
     from riffapp.studio.speech import Said, Spoken
 
-BARS_A_ROW, MOST_ROWS = 4, 12
-WIDTH, WAVE, WORDS, PITCH, GAP, LEFT = 1600, 90, 40, 150, 22, 70
+BARS_A_ROW, MOST_ROWS = 2, 24
+# Narrow enough for its letters to be read where it is shown at half its size.
+WIDTH, WAVE, WORDS, PITCH, GAP, LEFT = 1100, 90, 52, 150, 28, 62
 PAPER, INK, FAINT, BEAT, BAR = "#ffffff", "#1c2733", "#8a97a5", "#e8ecf0", "#b9c3cd"
 VOICE, ASKED, HEARD = "#3b82c4", "#f2b36b", "#b3261e"
-_LETTER = 14  # pixels from one line of text to the next
+_FONT, _LETTER = 18, 20  # pixels of a letter, and from one line of text to the next
 _ROW = WAVE + WORDS + PITCH + GAP
 
 
 def picture(spoken: Spoken) -> Image.Image:
-    """The first 48 bars, four to a row: the voice's level with its words on the beat grid, below
+    """The first 48 bars, two to a row: the voice's level with its words on the beat grid, below
     it the pitch asked for (broad) and heard (fine), over the scale's notes."""
     music = spoken.accompaniment.music
     bar_s = music.meter * music.grid.beat_s
@@ -61,7 +62,7 @@ class _Row:
     ) -> None:
         self.draw, self.music, self.top, self.pitches = draw, music, top, pitches
         self.first_s, self.last_s = first_s, first_s + length_s
-        self.font = ImageFont.load_default(13)
+        self.font = ImageFont.load_default(_FONT)
 
     def paint(self, said: Sequence[Said]) -> None:
         self._grid()
@@ -90,7 +91,9 @@ class _Row:
             bottom = self.top + WAVE + WORDS + PITCH
             self.draw.line((x, self.top, x, bottom), fill=BAR if is_bar else BEAT)
             if is_bar and self._x(self.last_s) - x > 1:
-                self.draw.text((x + 2, self.top - 15), f"{beat // meter + 1}", FAINT, self.font)
+                self.draw.text(
+                    (x + 2, self.top - _LETTER), f"{beat // meter + 1}", FAINT, self.font
+                )
 
     def _scale(self) -> None:
         low, high = self.pitches
@@ -100,7 +103,9 @@ class _Row:
                 self.draw.line((LEFT, y, WIDTH - 10, y), fill=BAR if is_tonic else BEAT)
                 if is_tonic or abs(y - self._y(self._tonic_near(note))) > _LETTER:
                     name = f"{NAMES[note % 12]}{note // 12 - 1}"
-                    self.draw.text((8, y - 8), name, INK if is_tonic else FAINT, self.font)
+                    self.draw.text(
+                        (6, y - _FONT / 2 - 2), name, INK if is_tonic else FAINT, self.font
+                    )
 
     def _tonic_near(self, note: int) -> int:
         """The key's tonic nearest to a note: its name is written whatever lies beside it."""

@@ -31,6 +31,10 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
+# A picture that still forms, and the request of the take that it will be.
+OnForming = Callable[["Image.Image", LoopRequest], None]
+# Shares of a run after which it is shown as it is by then.
+FORMING = (0.25, 0.5, 0.75)
 
 
 def ignore(_: Progress) -> None:
@@ -38,9 +42,16 @@ def ignore(_: Progress) -> None:
 
 
 def make_loops(
-    instrument: Instrument, request: LoopRequest, *, on_progress: OnProgress = ignore
+    instrument: Instrument,
+    request: LoopRequest,
+    *,
+    on_progress: OnProgress = ignore,
+    on_forming: OnForming | None = None,
 ) -> Iterator[LoopResult]:
     """The takes of one request, each as soon as it is made.
+
+    `on_forming` is given the first take of those that run together, a few times, as it is by then:
+    each time costs a decoding.
 
     The same request, instrument, machine and thread count give the same samples. On a CPU takes
     run one by one, so take i alone equals take i of many; a GPU takes several at once.
@@ -51,7 +62,14 @@ def make_loops(
     sound = replace(instrument.sound, words=known if instrument.sound.words else ())
     notes = warnings(planned, sound)
     batch = 1 if instrument.checkpoint.device.type == "cpu" else GPU_BATCH
-    return _takes(instrument, planned, batch=batch, notes=notes, on_progress=on_progress)
+    return _takes(
+        instrument,
+        planned,
+        batch=batch,
+        notes=notes,
+        on_progress=on_progress,
+        on_forming=on_forming,
+    )
 
 
 def _takes(
@@ -61,6 +79,7 @@ def _takes(
     batch: int,
     notes: tuple[str, ...],
     on_progress: OnProgress,
+    on_forming: OnForming | None,
 ) -> Iterator[LoopResult]:
     from sdcore.generate import generate
     from sdcore.models.shelf import NOTHING
@@ -74,7 +93,7 @@ def _takes(
         drawn = generate(
             instrument.checkpoint,
             wanted,
-            on_step=meter.of(group.takes),
+            on_step=_watched(meter.of(group.takes), instrument, _take(group, 0), on_forming),
             shelf=instrument.shelf or NOTHING,
         )
         drawing_s = (time.perf_counter() - start) / group.takes
@@ -92,6 +111,25 @@ def _takes(
             if take.bars <= LONG_BARS:
                 assert result.loop  # rendered here, where the work is done
             yield result
+
+
+def _watched(
+    report: Callable[[Step], None],
+    instrument: Instrument,
+    take: LoopRequest,
+    on_forming: OnForming | None,
+) -> Callable[[Step], None]:
+    """`report`, and the picture as it is after a few of the steps for who wants it."""
+    if on_forming is None or take.bars > LONG_BARS:
+        return report
+    from sdcore import latents
+
+    def on_step(step: Step) -> None:
+        report(step)
+        if step.index + 1 in {round(share * step.steps) for share in FORMING}:
+            on_forming(latents.decode(instrument.checkpoint, step.x0[:1])[0], take)
+
+    return on_step
 
 
 def _take(planned: LoopRequest, i: int) -> LoopRequest:

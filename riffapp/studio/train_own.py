@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +19,9 @@ from riffapp.errors import UsageError
 from riffapp.studio import checkpoints, files, own_data, own_examples, prompts
 from riffapp.studio.checkpoints import SOUND_FILE, Instrument, Sound
 from riffapp.studio.library import Library
-from riffapp.studio.own_data import Example
+from riffapp.studio.own_data import Example, OnFile
 from riffapp.studio.own_examples import Material, Shown
+from riffapp.studio.text_to_audio import OnProgress, Progress, ignore
 from riffapp.studio.types import BEATS_PER_BAR, MAX_SEED, LoopRequest
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
 KINDS = ("lora", "embedding", "full")
 # Folders of models that results lie in, and how a prompt names them.
-_HOMES = {"lora": "Lora", "embedding": "embeddings", "full": "Stable-diffusion"}
+HOMES = {"lora": "Lora", "embedding": "embeddings", "full": "Stable-diffusion"}
 _SMALL = 100_000_000  # parameters of a UNet that learns fast and is quick to draw with
 PREVIEW_SEED = 7
 SAVE_MINUTES = 1.0
@@ -51,7 +53,7 @@ class Pace:
 
 
 # By what learns, of small checkpoints and of others.
-_PACES: dict[str, tuple[Pace, Pace]] = {
+PACES: dict[str, tuple[Pace, Pace]] = {
     "lora": (Pace(steps=400, batch=4, lr=2e-3), Pace(steps=1500, batch=1, lr=1e-4)),
     "embedding": (Pace(steps=300, batch=4, lr=2e-2), Pace(steps=2000, batch=1, lr=5e-3)),
     "full": (Pace(steps=300, batch=4, lr=3e-4), Pace(steps=2000, batch=1, lr=1e-5)),
@@ -62,7 +64,8 @@ _PACES: dict[str, tuple[Pace, Pace]] = {
 class OwnTraining:
     """One wish; `None` leaves a choice to what is learned and by what.
 
-    `output` None is a file or folder below `work`. Previews come every so many steps, 0 is never.
+    `output` None is a file or folder below `work`. Previews come every so many steps, and at the
+    end; 0 is never.
     `roll_beats`: loops are shown rolled by multiples of so many beats, 4 keeps bar 1 on a bar's
     first beat, 0 never rolls.
     """
@@ -110,10 +113,16 @@ class Trained:
 
 
 def train_own(
-    wish: OwnTraining, *, on_preview: Callable[[Path], None] = lambda path: None
+    wish: OwnTraining,
+    *,
+    on_preview: Callable[[Path], None] = lambda path: None,
+    on_file: OnFile = lambda name, number, count: None,
+    on_progress: OnProgress = ignore,
 ) -> Trained:
     """Train what the wish says, or go on with it; the file or folder is there when it is whole.
 
+    `on_file` hears of each of the folder's files before it is opened, `on_progress` of each step;
+    it raises sdcore's Interrupted to end there, with what was learned by then.
     Raises UsageError, sdcore's and audio's errors: refusals before any work, a state of another
     training, a full disk.
     """
@@ -126,19 +135,20 @@ def train_own(
     source = Library(wish.models).path(wish.checkpoint)
     target = _target(wish, is_file=wish.what != "full" or source.is_file())
     sound = checkpoints.read_sound(str(source)) if kind == "sounds" else None
-    _set_machine(wish.threads)
-    checkpoint = load(source, device=wish.device, dtype=_dtype(wish.what))
-    shown = own_examples.shown(_material(wish), wish.work / _CACHE, checkpoint, sound)
-    task = _task(wish, checkpoint, shown)
-    learned = own.train(
-        checkpoint,
-        shown.groups,
-        task,
-        folder=wish.work,
-        data=shown.digest,
-        tiling=own_examples.tiling_of(sound),
-        on_moment=_previews(wish, sound, shown.first, on_preview),
-    )
+    with _machine(wish.threads):
+        checkpoint = load(source, device=wish.device, dtype=_dtype(wish.what))
+        shown = own_examples.shown(
+            _material(wish), wish.work / _CACHE, checkpoint, sound, on_file=on_file
+        )
+        learned = own.train(
+            checkpoint,
+            shown.groups,
+            _task(wish, _pace(wish, checkpoint), first=shown.first.words),
+            folder=wish.work,
+            data=shown.digest,
+            tiling=own_examples.tiling_of(sound),
+            on_moment=_watched(_previews(wish, sound, shown.first, on_preview), on_progress),
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     if wish.what == "lora":
         disk.write_whole(target, results.lora_file(learned, shown.groups))
@@ -148,6 +158,17 @@ def train_own(
         results.write_full(checkpoint, source, target, text=wish.text)
         _copy_sound(source, target)
     return _report(wish, target, shown, learned, sound)
+
+
+def refuse(wish: OwnTraining) -> None:
+    """Refuse what can be told before anything is read or loaded.
+
+    Raises UsageError and sdcore's errors as `train_own` does.
+    """
+    from sdcore.train import own
+
+    named = _named(wish)
+    own.refuse(_task(named, PACES[named.what][0], first=""))
 
 
 def _named(wish: OwnTraining) -> OwnTraining:
@@ -172,7 +193,7 @@ def _target(wish: OwnTraining, *, is_file: bool) -> Path:
     """Where the result goes. Raises UsageError before any work where it cannot."""
     if wish.output is None:
         name = f"{wish.name}.safetensors" if is_file else wish.name
-        return wish.work / _HOMES[wish.what] / name
+        return wish.work / HOMES[wish.what] / name
     target = wish.output
     if not target.parent.is_dir():
         raise UsageError(f"no folder {target.parent}: make it first, or name another")
@@ -190,22 +211,33 @@ def _dtype(what: str) -> Any:
     return torch.float32 if what == "full" else None
 
 
-def _set_machine(threads: int | None) -> None:
+@contextmanager
+def _machine(threads: int | None) -> Iterator[None]:
+    """While it is open, torch computes as is best for training: what the process does afterwards
+    is to come out to the same bits as before."""
     import torch
 
-    torch.set_flush_denormal(True)
     if threads is not None:
         if not 1 <= threads <= checkpoints.MAX_THREADS:
             raise UsageError(f"threads {threads}: give 1 to {checkpoints.MAX_THREADS}")
         torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
-def _task(wish: OwnTraining, checkpoint: Checkpoint, shown: Shown) -> Task:
+def _pace(wish: OwnTraining, checkpoint: Checkpoint) -> Pace:
+    parameters = sum(p.numel() for p in checkpoint.unet.parameters())
+    return PACES[wish.what][0 if parameters < _SMALL else 1]
+
+
+def _task(wish: OwnTraining, pace: Pace, *, first: str) -> Task:
+    """The trainer's task; `first` are the words of the first example."""
     from sdcore.train.own import Task
     from sdcore.train.run import Recipe
 
-    parameters = sum(p.numel() for p in checkpoint.unet.parameters())
-    pace = _PACES[wish.what][0 if parameters < _SMALL else 1]
     steps = pace.steps if wish.steps is None else wish.steps
     recipe = Recipe(
         steps=steps,
@@ -217,7 +249,7 @@ def _task(wish: OwnTraining, checkpoint: Checkpoint, shown: Shown) -> Task:
         save_minutes=SAVE_MINUTES,
         seed=wish.seed,
     )
-    words = shown.first.words.removeprefix(f"{wish.trigger}, ")
+    words = first.removeprefix(f"{wish.trigger}, ")
     same = {field: getattr(wish, field) for field in _SAME}
     return Task(recipe=recipe, begins_as=wish.begins_as or words, **same)
 
@@ -235,7 +267,8 @@ def _previews(
     """Draws the first example's words now and then, from the same noise."""
 
     def on_moment(moment: Moment) -> None:
-        if not wish.previews or moment.step % wish.previews:
+        is_last = moment.step == moment.steps
+        if not wish.previews or (moment.step % wish.previews and not is_last):
             return
         moment.checkpoint.contexts.clear()  # words are read otherwise than a while ago
         path = wish.work / "previews" / f"step_{moment.step:06d}"
@@ -244,6 +277,14 @@ def _previews(
             on_preview(_draw(moment.checkpoint, first, path.with_suffix(".png")))
         else:
             on_preview(_play(moment.checkpoint, sound, first, path.with_suffix(".wav")))
+
+    return on_moment
+
+
+def _watched(show: Callable[[Moment], None], on_progress: OnProgress) -> Callable[[Moment], None]:
+    def on_moment(moment: Moment) -> None:
+        show(moment)
+        on_progress(Progress(done=moment.step, total=moment.steps))
 
     return on_moment
 

@@ -9,7 +9,7 @@ import sys
 import streamlit as st
 
 from riffapp import settings
-from riffapp.errors import USER
+from riffapp.errors import USER, UsageError
 from riffapp.ui import guard
 from riffapp.ui.server import MAIN, options, parts
 
@@ -22,8 +22,11 @@ def main() -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--no-browser", action="store_true")
     args = parser.parse_args()
-    found = settings.load()
-    refusal = guard.refused(args.host, found.password) or refused(args.host, args.port)
+    try:
+        found = settings.load()
+        refusal = guard.refused(args.host, found.password) or refused(args.host, args.port)
+    except UsageError as error:
+        refusal = str(error)
     if refusal is not None:
         print(f"riffapp: {refusal}", file=sys.stderr)
         return USER

@@ -80,7 +80,7 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        send = _dressed(scope, send, self._policy(scope))
+        send = _dressed(send, self._policy(scope))
         refusal = self._refusal(scope) or await self._locked(scope, receive)
         if refusal is not None:
             await _answer(refusal, scope, receive, send)
@@ -164,7 +164,7 @@ class Guard:
         are written while the page stands. Not every browser counts a websocket as `'self'`.
         """
         host = _only(Headers(scope=scope), "host")
-        sockets = f" ws://{host} wss://{host}" if _name(host) else ""
+        sockets = f" ws://{host} wss://{host}" if self._is_ours(scope, _name(host)) else ""
         return "; ".join(
             (
                 "default-src 'self'",
@@ -210,7 +210,7 @@ def refused(host: str, password: str | None) -> str | None:
     lacks = weakness(password)
     if lacks is None or (not password and (host == "localhost" or is_loopback(host))):
         return None
-    return lacks if password else f"at {host} others could come in: {lacks}"
+    return lacks if password else f"at {host or 'every address'} others could come in: {lacks}"
 
 
 def _name(host: str | None) -> str | None:
@@ -255,11 +255,10 @@ async def _answer(refusal: Response, scope: Scope, receive: Receive, send: Send)
     await refusal(scope, receive, send)
 
 
-def _dressed(scope: Scope, send: Send, policy: str) -> Send:
+def _dressed(send: Send, policy: str) -> Send:
     """Sends answers with the headers that all have in common."""
     common = {
         "content-security-policy": policy,
-        "cross-origin-opener-policy": "same-origin",
         "cross-origin-resource-policy": "same-origin",
         "referrer-policy": "same-origin",
         "x-content-type-options": "nosniff",

@@ -1,4 +1,4 @@
-"""Whether who looks at the page sits at this machine: they may see where things lie, and set them."""
+"""Whether who looks at the page sits at this machine: only they see where things lie."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from riffapp.gallery import Role, Work
-from riffapp.ui.recall import put
+from riffapp.ui.recall import put, remembered
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +33,49 @@ class Room:
 @cache
 def rooms() -> Mapping[str, Room]:
     """All rooms, in the order of the bar above."""
-    from riffapp.ui.rooms import gallery, loop, queue
+    from riffapp.ui.rooms import (
+        edit,
+        extras,
+        gallery,
+        img2img,
+        info,
+        journey,
+        layers,
+        loop,
+        merger,
+        models,
+        pack,
+        preferences,
+        queue,
+        remix,
+        spectrogram,
+        speech,
+        styles,
+        train,
+        txt2img,
+    )
 
-    found = (*loop.ROOMS, *gallery.ROOMS, *queue.ROOMS)
+    found = (
+        *loop.ROOMS,
+        *layers.ROOMS,
+        *journey.ROOMS,
+        *remix.ROOMS,
+        *edit.ROOMS,
+        *speech.ROOMS,
+        *pack.ROOMS,
+        *spectrogram.ROOMS,
+        *train.ROOMS,
+        *txt2img.ROOMS,
+        *img2img.ROOMS,
+        *extras.ROOMS,
+        *info.ROOMS,
+        *merger.ROOMS,
+        *gallery.ROOMS,
+        *queue.ROOMS,
+        *models.ROOMS,
+        *styles.ROOMS,
+        *preferences.ROOMS,
+    )
     return {room.key: room for room in found}
 
 
@@ -67,6 +107,15 @@ def restore(kind: str, task: Any) -> None:
     if room.fill is not None:
         room.fill(task)
     open_room(kind)
+
+
+def insert(key: str, text: str, words: str) -> None:
+    """Add a text to the words of a room, or to `words` where it has none yet, and go there."""
+    place = (rooms()[key].keys or {})["prompt"]
+    there = str(remembered(place, "")).strip() or words
+    if text not in there:
+        put({place: f"{there}, {text}" if there else text})
+    open_room(key)
 
 
 def uses(work: Work) -> list[str]:

@@ -30,6 +30,11 @@ def put(values: Mapping[str, Any]) -> None:
         st.session_state[name] = kept[name] = value
 
 
+def remembered(name: str, default: Any = None) -> Any:
+    """What a widget of any room says, or said when that room was last drawn."""
+    return st.session_state.get(name, st.session_state.get(_KEPT, {}).get(name, default))
+
+
 def drop(names: Iterable[str]) -> None:
     """Let widget keys go back to their defaults."""
     for name in names:

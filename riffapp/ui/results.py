@@ -14,6 +14,7 @@ from riffapp.gallery import Work
 from riffapp.jobs.store import OPEN, OVER, Job
 from riffapp.ui import say, serving, visitor
 from riffapp.ui.components.player import Face, Track, player
+from riffapp.ui.components.undo import undo
 from riffapp.ui.components.work_card import card
 
 POLL_S = 0.4
@@ -32,7 +33,7 @@ def results(kind: str, *, empty: tuple[str, str], play: bool = False) -> None:
     With `play` the first work that this visit has asked for begins by itself.
     """
     _refused(kind)
-    _undo()
+    undo()
     store, gallery, owner = visitor.store(), visitor.gallery(), visitor.owner()
     opened = store.jobs(owner, kinds=[kind], states=OPEN)
     closed = store.jobs(owner, kinds=[kind], states=OVER, limit=KEPT_JOBS)
@@ -150,23 +151,12 @@ def _outcome(job: Job, *, has_works: bool) -> None:
             "Try again",
             icon=":material/replay:",
             key=f"again_{job.id}",
-            on_click=visitor.store().again,
-            args=(job.id,),
-            kwargs={"owner": job.owner},
+            on_click=_again,
+            args=(job,),
         )
     elif job.state == "cancelled" and not has_works:
         st.info("Stopped before anything was done.", icon=":material/stop_circle:")
 
 
-def _undo() -> None:
-    """A way back for what was just deleted."""
-    number = st.session_state.get("deleted")
-    if number is None:
-        return
-    with st.container(horizontal=True, vertical_alignment="center", key="undo"):
-        st.markdown("It is in the bin.")
-        st.button("Undo", icon=":material/undo:", key="undo_delete", on_click=_restored)
-
-
-def _restored() -> None:
-    visitor.gallery().restore(st.session_state.pop("deleted"))
+def _again(job: Job) -> None:
+    visitor.store().again(job.id, owner=job.owner)

@@ -13,7 +13,8 @@ from riffapp.gallery import Gallery, Work
 from riffapp.jobs.desk import LIVE
 from riffapp.jobs.store import Store
 from riffapp.jobs.wire import INPUTS
-from riffapp.ui.guard import visitor_of
+from riffapp.ui.guard import is_loopback, visitor_of
+from riffapp.ui.thumbnails import thumbnail
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -24,7 +25,7 @@ FILES, LIVES, GIVEN = "/riffapp/files", "/riffapp/live", "/riffapp/given"
 _TYPES = {".wav": "audio/wav", ".flac": "audio/flac", ".ogg": "audio/ogg", ".mp3": "audio/mpeg"}
 _LIVE = (".png", ".wav")
 _INPUT = re.compile(r"[0-9a-f]{64}\.[a-z0-9]{1,5}")
-_LOCAL = ("127.0.0.1", "::1", "testclient")
+_MOST = 2**62  # of a number in an address; SQLite's end below 2**63
 
 
 def url(work: Work, number: int, *, wav: bool = False, download: bool = False) -> str:
@@ -52,12 +53,14 @@ def routes(database: Database) -> list[BaseRoute]:
         return PlainTextResponse("There is no such file here (any more).", status_code=404)
 
     def file(request: Request) -> Response:
-        work = Gallery(database).work(int(request.path_params["work"]))
+        work = Gallery(database).work(min(int(request.path_params["work"]), _MOST))
         if work is None or not _may_see(request, work.owner):
             return lost()
         number = int(request.path_params["number"])
         if number >= len(work.files) or not (path := work.files[number].path).is_file():
             return lost()
+        if "small" in request.query_params:
+            path = thumbnail(path, database.home)
         if "wav" in request.query_params and path.suffix.lower() != ".wav":
             path = _as_wav(path, database.home)
         name = path.name if "download" in request.query_params else None
@@ -94,9 +97,12 @@ def _visitor(request: Request) -> str | None:
 
 
 def _may_see(request: Request, owner: str) -> bool:
-    """Whether a work may go out: to its own browser, and to any on the machine itself."""
-    local = request.client is not None and request.client.host in _LOCAL
-    return local or owner == _visitor(request)
+    """Whether a work may go out: to its own browser, and to any on the machine itself, which names
+    the machine as such and is no proxy for others."""
+    client, named = request.client, request.url.hostname or ""
+    local = client is not None and is_loopback(client.host)
+    local = local and (named == "localhost" or is_loopback(named))
+    return owner == _visitor(request) or (local and "x-forwarded-for" not in request.headers)
 
 
 def _type(path: Path) -> str:

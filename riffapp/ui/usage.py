@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import streamlit as st
@@ -12,7 +13,7 @@ from riffapp.jobs.wire import INPUTS
 from riffapp.settings import Settings
 from riffapp.ui.figures import size
 
-_FRESH_S = 20.0  # folders are not walked at every click
+_FRESH_S = 60.0  # folders are not walked at every click
 
 
 def in_words(found: Settings, *, works: int, bytes: int, owner: str) -> str:
@@ -37,7 +38,7 @@ def _taken(folder: str) -> int:
     total = 0
     for place, _, names in os.walk(folder):
         for name in names:
-            path = os.path.join(place, name)
-            if not os.path.islink(path):
-                total += os.path.getsize(path)
+            path = Path(place, name)
+            with suppress(OSError):  # gone since its name was read
+                total += 0 if path.is_symlink() else path.stat().st_size
     return total

@@ -1,4 +1,4 @@
-"""Checkpoints of the hub: the only place that touches the network."""
+"""Checkpoints of the hub, fetched into its own cache when one is named that is not here."""
 
 from __future__ import annotations
 

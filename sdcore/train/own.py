@@ -27,7 +27,7 @@ from torch import Tensor
 from sdcore.conditioning import Context, Reading, joined
 from sdcore.conditioning import context_of as read_text
 from sdcore.denoise import network
-from sdcore.errors import ModelError, RequestError
+from sdcore.errors import Interrupted, ModelError, RequestError
 from sdcore.models.checkpoint import Checkpoint, Prediction
 from sdcore.models.circular import circular
 from sdcore.models.load import pick_dtype
@@ -122,12 +122,14 @@ def train(
     Args:
         data: what the examples are known by; a state of others is refused.
         tiling: axes on which the pictures close.
-        on_moment: hears of each step that is done, and may draw with what is learned.
+        on_moment: hears of each step that is done, and may draw with what is learned; it raises
+        Interrupted to end here, with what was learned so far.
     Raises:
         RequestError: a task that cannot be, or a folder that holds another training.
         MachineError: a full disk; the last whole state stays.
     """
-    _refuse(checkpoint, groups, task)
+    refuse(task)
+    _refuse_examples(checkpoint, groups, task)
     device = checkpoint.device
     with checkpoint.lock, fit_for_training(checkpoint, task):
         subject = SUBJECTS[task.what](checkpoint, task)
@@ -145,14 +147,16 @@ def train(
                         error = denoise(x0 + s * noise, sigma.to(device), context) - x0
                     loss = (weight(s, checkpoint.prediction, task.min_snr) * error**2).mean()
                     run.update(_finite(loss, step))
-                on_moment(
-                    Moment(
-                        step=step + 1,
-                        steps=task.recipe.steps,
-                        loss=float(loss.detach()),
-                        checkpoint=subject.checkpoint,
-                    )
+                moment = Moment(
+                    step=step + 1,
+                    steps=task.recipe.steps,
+                    loss=float(loss.detach()),
+                    checkpoint=subject.checkpoint,
                 )
+                try:
+                    on_moment(moment)
+                except Interrupted:
+                    break
         run.use_average()
     return Learned(subject=subject, losses=tuple(run.losses), notes=run.notes + reader.notes)
 
@@ -286,7 +290,11 @@ def fit_for_training(checkpoint: Checkpoint, task: Task) -> Iterator[None]:
         yield
 
 
-def _refuse(checkpoint: Checkpoint, groups: Sequence[Examples], task: Task) -> None:
+def refuse(task: Task) -> None:
+    """Refuse what can be told from the task alone: numbers out of range, an impossible name.
+
+    Raises RequestError.
+    """
     recipe = task.recipe
     bounds: tuple[tuple[str, float, float, float], ...] = (
         ("rank", task.rank, 1, MAX_RANK),
@@ -301,6 +309,13 @@ def _refuse(checkpoint: Checkpoint, groups: Sequence[Examples], task: Task) -> N
     for name, value, low, high in bounds:
         if not low <= value <= high:
             raise RequestError(f"{name} {value:g} is outside {low:g} to {high:g}: give one within")
+    if not task.name or any(c in task.name for c in '<>:/\\"\0'):
+        raise RequestError(
+            f"the name '{task.name}': give one that can stand in a prompt and a file"
+        )
+
+
+def _refuse_examples(checkpoint: Checkpoint, groups: Sequence[Examples], task: Task) -> None:
     captions = [caption for group in groups for caption in group.captions]
     if not captions:
         raise RequestError("there is nothing to learn from: give at least one example")
@@ -313,10 +328,6 @@ def _refuse(checkpoint: Checkpoint, groups: Sequence[Examples], task: Task) -> N
         raise ModelError(
             f"'{checkpoint.name}' reads a picture beside the words ({checkpoint.kind}): train the "
             "checkpoint that it was made from"
-        )
-    if not task.name or any(c in task.name for c in '<>:/\\"\0'):
-        raise RequestError(
-            f"the name '{task.name}': give one that can stand in a prompt and a file"
         )
 
 

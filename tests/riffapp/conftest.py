@@ -7,7 +7,7 @@ knows nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,24 @@ PARAMS = SpectrogramParams(
 def one_thread() -> None:
     """Bytes are promised for one machine and thread count; here that count is 1."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def strange_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nobody's own settings, queue or gallery are touched, by servers of many tests neither."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RIFFAPP_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def own_home(
+    strange_home: None, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """The home folder of one test, empty."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("RIFFAPP_HOME", str(home))
+    return home
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from audio.mix import loudness
 from audio.synth import band
 from audio.types import Clip, Tempo
 from riffapp.studio import arrange, files
+from riffapp.studio.arrange import Cuts
 from riffapp.studio.checkpoints import Instrument
 from riffapp.studio.text_to_audio import make_loops
 from riffapp.studio.types import LoopRequest
@@ -97,14 +98,14 @@ def test_stems_sum_to_the_sound(track: Path, tmp_path: Path, riffapp: Callable[.
 def test_clips_lie_on_bars_and_are_the_same_again(track: Path) -> None:
     made = arrange.recording(track)
     bpm = band.draw(np.random.default_rng(1), bars=2).bpm
-    found = arrange.clips_of(made, count=5, bars=1, bpm=bpm, first_beat_s=0.0, seed=3)
+    found = arrange.clips_of(made, Cuts(count=5, bars=1, bpm=bpm, first_beat_s=0.0, seed=3))
     for start_s, clip, tempo in found:
         bar = start_s * bpm / 240
         assert abs(bar - round(bar)) < 1e-3 and tempo is not None
         assert clip.n == tempo.samples(44100)
-    again = arrange.clips_of(made, count=5, bars=1, bpm=bpm, first_beat_s=0.0, seed=3)
+    again = arrange.clips_of(made, Cuts(count=5, bars=1, bpm=bpm, first_beat_s=0.0, seed=3))
     assert [one[0] for one in again] == [one[0] for one in found]
-    free = arrange.clips_of(made, count=3, duration_ms=500, seed=3)
+    free = arrange.clips_of(made, Cuts(count=3, duration_ms=500, seed=3))
     assert all(clip.n == 22050 and tempo is None for _, clip, tempo in free)
 
 
@@ -114,7 +115,7 @@ def test_clips_lie_on_bars_and_are_the_same_again(track: Path) -> None:
         (("export", "none.wav"), "no file none.wav"),
         (("export", "TRACK", "--click"), "says no tempo: a click needs one"),
         (("export", "TRACK", "--repeat", 0), "0 repeats: give 1 to 256"),
-        (("retime", "TRACK", "--bpm", 120), "give the one it has with --from-bpm"),
+        (("retime", "TRACK", "--bpm", 120), "say which one it has (--from-bpm)"),
         (("retime", "TRACK", "--bpm", 1000), "bpm 1000 is outside 40 to 240"),
         (("stems", "TRACK", "--model", "htdemucs"), "say where its files are"),
         (("clips", "TRACK", "--bars", 500, "--bpm", 120), "give fewer"),

@@ -15,7 +15,7 @@ from PIL import Image
 
 from audio import files, mix
 from audio.align.settings import Settings
-from audio.errors import MachineError
+from audio.errors import AudioError, MachineError
 from audio.loops import repeat
 from audio.mastering import PowerMeter
 from audio.speech.espeak import Espeak
@@ -360,3 +360,49 @@ def test_what_cannot_be_said_is_refused_in_a_sentence(
     done = riffapp("speak", *told, "-o", tmp_path / "out.wav")
     assert done.code == 2 and sentence in done.err and done.err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+# ---- watched, and refused before it begins ------------------------------------------------------
+
+
+def test_who_watches_hears_of_each_sentence_and_of_the_mixing(
+    under: Accompaniment, tmp_path: Path
+) -> None:
+    heard: list[int] = []
+    with speech.speak(REQUEST, under, on_progress=lambda p: heard.append(p.done)) as spoken:
+        mixed = len(heard)
+        speech_files.save(spoken, tmp_path / "a.wav")
+    assert heard[:5] == [1, 2, 3, 4, 5]
+    assert set(heard[5:]) == {5} and len(heard) > mixed > 5
+
+
+def test_how_many_anchors_are_near_is_counted(made: tuple[dict[str, Any], Any]) -> None:
+    told = made[0]
+    onsets = [s["onsets"] for s in told["sentences"]]
+    assert told["anchors_near"] == sum(o["near"] for o in onsets) <= told["anchors"]
+    for found in onsets:
+        assert (found["near"] == found["count"]) == (found["worst_ms"] <= 10)
+
+
+def test_what_can_be_said_is_not_refused() -> None:
+    assert speech.refuse(REQUEST) == 5
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"script": "<emphasis>Hello"}, "<emphasis> is never closed"),
+        ({"script": " "}, "nothing to say"),
+        ({"script": "x" * 200_001}, "at most 200,000"),
+        ({"voice": "klingonish"}, "espeak speaks no language"),
+        ({"mode": "dance"}, "mode"),
+        ({"strength": 2.0}, "strength"),
+        ({"intro_bars": 99}, "an intro of 99 bars"),
+        ({"script": '<lang xml:lang="xx">Hi</lang>', "voices": ()}, "line 1, column 21 of the"),
+    ],
+)
+def test_what_cannot_be_said_is_refused_before_anything_is_made(
+    changes: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises((UsageError, AudioError), match=sentence):
+        speech.refuse(replace(REQUEST, **changes))

@@ -74,7 +74,8 @@ class Edit:
     def _where(self) -> str:
         """'bars 2.1 to 3.1, 0 to 200 Hz': bar and beat from 1 on, as the player counts."""
         first, last = self.first_bar or 0.0, self.last_bar
-        times = f"from {_place(first)}" if last is None else f"{_place(first)} to {_place(last)}"
+        span = f"{place(first)} to {place(last or 0.0)}"
+        times = f"from {place(first)}" if last is None else f"bars {span}"
         if last is None and first == 0:
             times = "all of it"
         if self.low_hz == 0 and self.high_hz is None:
@@ -120,6 +121,16 @@ class Extend:
         )
 
 
+def place(bar: float) -> str:
+    """A place in bars from 0 on as bar and beat from 1 on: '2.1', '2.3.50' half a beat later."""
+    from riffapp.studio.types import BEATS_PER_BAR
+
+    hundredths = round(bar * BEATS_PER_BAR * 100)
+    beats, rest = divmod(hundredths, 100)
+    whole, beat = divmod(beats, BEATS_PER_BAR)
+    return f"{whole + 1}.{beat + 1}" + (f".{rest:02}" if rest else "")
+
+
 def _perform(task: Edit | Extend, desk: Desk, make: Make) -> None:
     """Each take as it comes; those of a run that was cut off are not made twice."""
     if desk.made == task.takes:
@@ -146,16 +157,6 @@ def _told(desk: Desk, number: int, takes: int) -> OnProgress:
         desk.step(number * progress.total + progress.done, takes * progress.total, stage)
 
     return report
-
-
-def _place(bar: float) -> str:
-    """A place in bars from 0 on as bar and beat from 1 on: '2.1', '2.3.50' half a beat later."""
-    from riffapp.studio.types import BEATS_PER_BAR
-
-    hundredths = round(bar * BEATS_PER_BAR * 100)
-    beats, rest = divmod(hundredths, 100)
-    whole, beat = divmod(beats, BEATS_PER_BAR)
-    return f"{whole + 1}.{beat + 1}" + (f".{rest:02}" if rest else "")
 
 
 def _bars(n: int) -> str:

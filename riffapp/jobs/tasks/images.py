@@ -203,10 +203,12 @@ def keep(
         task=desk.packed(task),
         files=(File(role="picture", path=path),),
         facts={
+            "prompt": request.prompt,
             "seed": request.seed,
             "width": drawn.picture.width,
             "height": drawn.picture.height,
             "parameters": drawn.text,
+            "shows": f"A picture of {request.prompt or 'no words'}",
         },
         lines=tuple(note for note in notes if note != SPECTROGRAMS),  # the page says so above
     )

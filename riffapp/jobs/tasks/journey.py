@@ -1,16 +1,48 @@
-"""A journey over a given sound, in Riffusion's way; journeys from words alone are `loops.Loops`."""
+"""Pieces that change on their way: from words, and over a given sound in Riffusion's way."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from riffapp.gallery import Made
 from riffapp.jobs.desk import Desk
 from riffapp.jobs.tasks import sources
+from riffapp.jobs.tasks.loops import Loops
 from riffapp.jobs.tasks.sources import Source
 from riffapp.studio.types import LoopRequest
 
+if TYPE_CHECKING:
+    from riffapp.studio.types import LoopResult
+
 KIND = "journey"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece(Loops):
+    """Takes of a timeline, a journey or a variant; `request` is planned, its seeds drawn."""
+
+    kind: str = KIND
+
+    @property
+    def title(self) -> str:
+        variant, told = self.request.variant, " → ".join(self._words)
+        return told if variant is None else f"{told} · variant {variant.distance:g}"
+
+    @property
+    def _words(self) -> list[str]:
+        """Everything that is said on the way."""
+        request, later = self.request, []
+        if request.timeline is not None:
+            later = [mark.prompt for mark in request.timeline.marks]
+        if request.journey is not None:
+            later = [request.journey.prompt]
+        return [request.prompt, *later]
+
+    def _kept(self, take: LoopResult, number: int, desk: Desk) -> Made:
+        made = super()._kept(take, number, desk)
+        return replace(made, title=self.title, words=f"{made.words} {' '.join(self._words)}")
 
 
 @dataclass(frozen=True, kw_only=True)

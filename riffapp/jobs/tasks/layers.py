@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import zipfile
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -129,20 +130,26 @@ def _archive(work: int | None, desk: Desk) -> Path | None:
 
 def _begin(folder: Path, archive: Path | None) -> None:
     """The folder as an earlier run left it, else with the takes of an archive, else empty."""
+    from riffapp.studio.layer_mix import DOCUMENT
+
+    if archive is not None and not (folder / DOCUMENT).exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(zipfile.BadZipFile, KeyError, OSError):  # then all takes are made
+            _unzip(archive, folder)
+    if not (folder / DOCUMENT).exists():
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unzip(archive: Path, folder: Path) -> None:
+    """The takes, and last the document that says what they are: by their names alone."""
     from riffapp.studio.layer_mix import DOCUMENT, TAKES
 
-    if (folder / DOCUMENT).exists():
-        return
-    shutil.rmtree(folder, ignore_errors=True)
-    if archive is None:
-        return
     (folder / TAKES).mkdir(parents=True)
     with zipfile.ZipFile(archive) as stored:
         for name in stored.namelist():
             place, _, file = name.rpartition("/")
             if place == TAKES and file == Path(file).name:
                 (folder / TAKES / file).write_bytes(stored.read(name))
-        # The last, so that a folder with it is whole.
         (folder / DOCUMENT).write_bytes(stored.read(DOCUMENT))
 
 
@@ -206,5 +213,11 @@ class _Watched:
     def progress(self, progress: Progress) -> None:
         self._desk.step(progress.done, progress.total, self._layer)
 
-    def _forming(self, picture: Image, _: LoopRequest) -> None:
-        self._desk.show(picture)
+    def _forming(self, picture: Image, take: LoopRequest) -> None:
+        from riffapp.studio.drawing import tempo_of
+        from riffapp.studio.text_to_audio import render
+
+        sound = self._desk.models.instrument(take.checkpoint).sound
+        params = replace(sound.params, rate=take.rate)
+        loop = render(picture, params, tempo_of(take), quality="draft", closed=take.closed)
+        self._desk.show(picture, loop.clip)

@@ -28,8 +28,9 @@ class Merge:
 
     # A, then B, then C.
     models: tuple[str, ...]
-    # Where it goes, with a file's name.
-    out: str
+    # Where it goes, and the file's name without its ending.
+    folder: str
+    name: str
     method: Method = "weighted sum"
     multiplier: float = 0.3
     vae: str | None = None
@@ -37,8 +38,12 @@ class Merge:
     precision: Precision | None = None
 
     @property
+    def out(self) -> Path:
+        return Path(self.folder) / f"{self.name}{SUFFIX}"
+
+    @property
     def title(self) -> str:
-        return f"Merge into {Path(self.out).name}"
+        return f"Merge into {self.out.name}"
 
     def refuse(self) -> None:
         """Nothing, if nothing but what is in the files can refuse it. Raises UsageError."""
@@ -52,13 +57,12 @@ class Merge:
             )
         if not isfinite(self.multiplier):
             raise UsageError(f"a multiplier of {self.multiplier}: give a number, most often 0 to 1")
-        name = Path(self.out).name.removesuffix(SUFFIX)
-        if not _NAME.fullmatch(name) or len(name) > MAX_CHARS:
+        if not _NAME.fullmatch(self.name) or len(self.name) > MAX_CHARS:
             raise UsageError(
-                f"the name '{name[:40]}': give letters and digits, at most {MAX_CHARS}"
+                f"the name '{self.name[:40]}': give letters and digits, at most {MAX_CHARS}"
             )
-        if Path(self.out).exists():
-            raise UsageError(f"there is a {Path(self.out).name} already: give another name")
+        if self.out.exists():
+            raise UsageError(f"there is a {self.out.name} already: give another name")
         try:
             re.compile(self.discard)
         except re.error as error:
@@ -70,7 +74,7 @@ class Merge:
         """The merged checkpoint among the models, and its recipe among the works."""
         from sdcore.models.merge import Recipe, merge
 
-        out = Path(self.out)
+        out = self.out
         desk.step(0, 0, f"merging into {out.name}")
         recipe = Recipe(
             files=tuple(map(Path, self.models)),

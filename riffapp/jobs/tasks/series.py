@@ -91,8 +91,10 @@ class Many:
         if isinstance(how, Matrix):
             return series.matrix(library, wish, **vars(how), on_step=watch)
         if isinstance(how, Lines):
-            told = {"styles": styles, "iterate_seed": how.iterate_seed}
-            return series.lines(library, wish, how.text, **told, on_step=watch)
+            counts = how.iterate_seed
+            return series.lines(
+                library, wish, how.text, styles=styles, iterate_seed=counts, on_step=watch
+            )
         return series.plot(library, wish, how, styles=styles, on_step=watch)
 
     def _styles(self) -> Mapping[str, Style]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from riffapp.errors import UsageError
 from riffapp.gallery import File, Made
-from riffapp.jobs.desk import Desk, Task
+from riffapp.jobs import wire
+from riffapp.jobs.desk import Desk, Task, whole
 from riffapp.jobs.tasks.loops import loop_facts
 
 if TYPE_CHECKING:
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from riffapp.studio.remake import Remade
 
 KIND = "source"
-OPENED = "opened"  # the folder of the home with what is shown of sources
+OPENED = "opened"  # the folder of the home that says what is shown of sources
 WHOLE_BARS, AS_IT_WAS = "In whole bars", "As long as it was"
 _SURE, _FAIRLY = 0.9, 0.6
 
@@ -41,23 +44,37 @@ class Source:
         """It on a checkpoint's grid. Raises UsageError as `open_canvas`."""
         from riffapp.studio.canvas import open_canvas
 
-        with tempfile.TemporaryDirectory() as folder:
-            path = self.path
-            if self.picture is not None:  # a sound's own picture lies beside it, by its name
-                path = Path(shutil.copyfile(path, Path(folder) / f"sound{path.suffix}"))
-                shutil.copyfile(self.picture, path.with_suffix(self.picture.suffix))
-            return open_canvas(path, sound, bpm=self.bpm, first_beat_s=self.first_beat_s)
+        bpm, first_s = self.bpm, self.first_beat_s
+        if self.picture is None:
+            return open_canvas(self.path, sound, bpm=bpm, first_beat_s=first_s)
+        with tempfile.TemporaryDirectory() as folder:  # where the two lie beside each other
+            path = Path(folder) / f"sound{self.path.suffix}"
+            shutil.copyfile(self.path, path)
+            shutil.copyfile(self.picture, path.with_suffix(self.picture.suffix))
+            return open_canvas(path, sound, bpm=bpm, first_beat_s=first_s)
 
 
 # ---- opened -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True)
-class Opening:
-    """A source to be shown before anything is made of it; `name` is what its owner calls it.
+class Opened:
+    """A source as it is shown before anything is made of it.
 
-    The work's own task has the tempo and the first beat that were heard.
+    `source` has the tempo and the first beat that were heard; `sound` (in whole bars) and `picture`
+    lie on one grid; `facts` are as a work's, `lines` say what was heard.
     """
+
+    source: Source
+    sound: Path
+    picture: Path
+    facts: Mapping[str, Any]
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """A source to be opened; `name` is what its owner calls it. It makes no work."""
 
     source: Source
     name: str
@@ -68,7 +85,15 @@ class Opening:
         return f"opening {self.name}"
 
     def perform(self, desk: Desk) -> None:
-        """The sound in whole bars of its tempo, and its picture."""
+        """Leaves what `opened_by` finds. Raises what refuses the file, by its owner's name."""
+        from audio.errors import AudioError
+
+        try:
+            self._open(desk)
+        except (AudioError, UsageError) as error:
+            raise type(error)(str(error).replace(str(self.source.path), self.name)) from error
+
+    def _open(self, desk: Desk) -> None:
         from audio import pictures
         from riffapp.studio import checkpoints, files
 
@@ -76,49 +101,64 @@ class Opening:
         source, lines = _heard(self.source)
         desk.step(1, 2, "drawing it")
         canvas = source.canvas(checkpoints.read_sound(self.checkpoint))
-        folder = desk.database.home / OPENED
-        folder.mkdir(parents=True, exist_ok=True)
-        sound, picture = (folder / f"{desk.job.id}{suffix}" for suffix in (".wav", ".png"))
-        files.save_clip(canvas.padded, sound, bit_depth="16", tempo=canvas.tempo)
-        pictures.write(
-            picture, canvas.picture, canvas.params, tempo=canvas.tempo, circular=canvas.closed
-        )
-        made = Made(
-            kind=KIND,
-            title=self.name,
-            words=self.name,
-            task=desk.packed(replace(self, source=source)),
-            files=(File(role="sound", path=sound), File(role="picture", path=picture)),
-            facts=loop_facts(canvas.tempo, canvas.params, closed=canvas.closed),
-            lines=(*lines, *canvas.notes),
-        )
-        desk.keep(0, made)
+        home, tempo = desk.database.home, canvas.tempo
+        with tempfile.TemporaryDirectory() as folder:
+            sound, picture = Path(folder) / "sound.wav", Path(folder) / "picture.png"
+            files.save_clip(canvas.padded, sound, bit_depth="16", tempo=tempo)
+            pictures.write(
+                picture, canvas.picture, canvas.params, tempo=tempo, circular=canvas.closed
+            )
+            shown = Opened(
+                source=source,
+                sound=sound,
+                picture=picture,
+                facts=loop_facts(tempo, canvas.params, closed=canvas.closed),
+                lines=(*lines, *canvas.notes),
+            )
+            told = wire.dumps(shown, home)  # which keeps both files among the inputs
+        place = _place(desk.job.id, home)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        whole(place, lambda path: path.write_text(told, encoding="utf-8"))
+
+
+def opened_by(job: int, home: Path) -> Opened | None:
+    """What an opening that is done has left; None where that is gone, or another version's."""
+    try:
+        found: Opened = wire.loads(_place(job, home).read_text(encoding="utf-8"), home)
+    except (OSError, UsageError):
+        return None
+    return found if found.sound.is_file() and found.picture.is_file() else None
+
+
+def _place(job: int, home: Path) -> Path:
+    return home / OPENED / f"{job}.json"
 
 
 def _heard(source: Source) -> tuple[Source, tuple[str, ...]]:
-    """The source with its tempo where its file says none, and what was heard of it in words."""
+    """The source with its tempo where its file says none, and in words what was read or heard."""
     from audio import files as sounds
     from audio.tempo import MAX_S
     from riffapp.studio import files
 
     if files.is_picture(source.path):
         return source, ()
-    long = sounds.duration_s(source.path) > MAX_S
+    length_s = sounds.duration_s(source.path)
+    long = length_s > MAX_S
     part = sounds.read_part(source.path, duration_s=MAX_S) if long else sounds.read(source.path)
-    says_tempo = source.first_beat_s is None and _is_whole(part, sounds.read_loop(source.path))
-    if source.bpm is not None or says_tempo:
-        return source, (_key(part),)
+    key = _key(part, files.read_texts(source.path))
+    own = sounds.read_loop(source.path)
+    is_whole = own is not None and _makes_bars(own, length_s, part.rate)
+    if source.bpm is not None or (source.first_beat_s is None and is_whole):
+        return source, (key,)
     timed, line = _timed(source, part)
-    return timed, (line, _key(part))
+    return timed, (line, key)
 
 
-def _is_whole(part: Clip, tempo: Tempo | None) -> bool:
-    """Whether a file's tempo makes whole bars of it."""
+def _makes_bars(tempo: Tempo, length_s: float, rate: int) -> bool:
+    """Whether a file of that length is whole bars of a tempo."""
     from riffapp.studio.types import BEATS_PER_BAR
 
-    if tempo is None or tempo.beats % BEATS_PER_BAR:
-        return False
-    return tempo.samples(part.rate) == part.n
+    return tempo.beats % BEATS_PER_BAR == 0 and tempo.samples(rate) == round(length_s * rate)
 
 
 def _timed(source: Source, part: Clip) -> tuple[Source, str]:
@@ -129,21 +169,25 @@ def _timed(source: Source, part: Clip) -> tuple[Source, str]:
     first_s = found.downbeat_s if source.first_beat_s is None else source.first_beat_s
     others = " or ".join(f"{bpm:.1f}" for bpm in found.choices[1:3])
     told = (
-        f"{found.bpm:.2f} bpm ({_sure(found.confidence)}; else {others}), "
-        f"bar 1 at {first_s:.3f} s: give both where they are wrong"
+        f"heard: {found.bpm:.2f} bpm ({_sure(found.confidence)}; else {others}), a bar at "
+        f"{first_s:.3f} s. Under Tempo both can be set"
     )
     return replace(source, bpm=found.bpm, first_beat_s=first_s), told
 
 
-def _key(part: Clip) -> str:
+def _key(part: Clip, texts: Mapping[str, str]) -> str:
     from audio.errors import ParameterError
     from audio.key import estimate_key
+    from riffapp.studio import record
 
+    own = record.read(texts)
+    if own is not None and own.request.key is not None:
+        return f"asked for in {own.request.key}"
     try:
         found = estimate_key(part)
     except ParameterError:
-        return "no key was heard"
-    return f"{found.name} ({_sure(found.confidence)}; else {found.ranked[1]})"
+        return "heard: no key"
+    return f"heard: {found.name} ({_sure(found.confidence)}; else {found.ranked[1]})"
 
 
 def _sure(confidence: float) -> str:
@@ -162,10 +206,10 @@ def keep(
     Where the source is no whole bars there are two sounds: one in whole bars, on which picture and
     grid lie and which can be taken on with its tempo, and one as long as the source was.
     """
-    from riffapp.studio import files
+    from riffapp.studio import files, record
 
     request, canvas = remade.request, remade.canvas
-    whole = replace(remade, clip=replace(canvas, clip=remade.clip).padded)
+    in_bars = replace(remade, clip=replace(canvas, clip=remade.clip).padded)
     path = desk.path(
         number,
         suffix,
@@ -176,11 +220,12 @@ def keep(
         seed=request.seed,
         checkpoint=request.checkpoint,
     )
-    saved = files.save_remade(whole, path, bit_depth=request.bit_depth)
+    saved = files.save_remade(in_bars, path, bit_depth=request.bit_depth)
     told = [File(role="sound", path=saved.sound), File(role="picture", path=saved.picture)]
-    if whole.clip.n != remade.clip.n:
+    if in_bars.clip.n != remade.clip.n:
         cut = path.with_name(f"{path.stem}-cut{suffix}")
-        files.save_clip(remade.clip, cut, bit_depth=request.bit_depth)
+        texts = record.remade_texts(remade)
+        files.save_clip(remade.clip, cut, bit_depth=request.bit_depth, texts=texts)
         told[:1] = [replace(told[0], name=WHOLE_BARS), File(role="sound", path=cut, name=AS_IT_WAS)]
     made = Made(
         kind=kind,

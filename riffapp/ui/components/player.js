@@ -77,30 +77,39 @@ class Player {
     const before = this.data;
     const other = data.id !== before?.id;
     this.data = data;
-    this.axis = axisOf(data);
     if (other) this.begin();
     else this.mixer.follow(data.tracks, before.tracks);
     this.keys.textContent = KEYS + (data.selects ? REGION_KEYS : "");
     this.panel.hidden = !data.selects;
-    this.view.show(data, this.axis);
+    this.lay();
+    if (other || urlsOf(data) !== urlsOf(before)) this.load();
+    if (other || data.picture !== before.picture) this.look();
+  }
+
+  // All that depends on how long the piece is.
+  lay() {
+    const { sound } = this;
+    this.axis = axisOf(this.data, sound ? sound.samples / sound.rate : 0);
+    this.view.show(this.data, this.axis);
     this.selection.show(this.facts());
     this.describeRegion();
     this.label();
     this.tell();
     this.mixed(this.mixer.tracks, false);
-    if (other || urlsOf(data) !== urlsOf(before)) this.load();
-    if (other || data.picture !== before.picture) this.look();
   }
 
   // A new piece begins as the page last knew it, and plays on where it was only drawn anew.
   begin() {
-    this.stop();
+    this.pause();
+    this.offset_s = 0;
     const { id, tracks, chosen } = this.data;
     const mine = (value) => (value?.id === id ? value : null);
     const mixed = mine(chosen.mixer)?.tracks;
     this.mixer.show(tracks.map((track, i) => ({ ...track, ...mixed?.[i] })));
     this.selection.region = mine(chosen.region);
-    this.setRound(false);
+    this.rounds = false;
+    this.round.setAttribute("aria-pressed", false);
+    this.sound?.release();
     this.sound = null;
     this.view.clear();
     delete this.figure.dataset.samples;
@@ -126,7 +135,8 @@ class Player {
     if (!this.sound) this.say("loading", "Loading the sound …");
     try {
       const sound = await soundOf(this.data, signal);
-      if (!signal.aborted) this.take(sound);
+      if (signal.aborted) sound.release();
+      else this.take(sound);
     } catch (error) {
       if (!signal.aborted) this.fail(error);
     }
@@ -141,32 +151,33 @@ class Player {
       const resume = this.playing || this.wanted;
       this.pause();
       this.wanted = resume;
+      old?.release();
       this.sound = next;
       next.onended = () => this.ended();
     }
     this.peaks = next.buffers?.map((buffer) => new Peaks(buffer)) ?? [];
     this.figure.dataset.samples = next.samples;
     this.say("ready", "");
-    this.label();
-    this.mixed(this.mixer.tracks, false);
+    this.lay();
     if (this.wanted) this.start();
     else if (this.data.play && !begun.has(this.data.id)) this.introduce();
   }
 
+  // With an older sound in hand nothing is lost: the next one comes, or the piece is finished.
   fail(error) {
+    if (this.sound) return;
     this.again.hidden = false;
-    // With an older sound in hand that is no more than news.
-    this.say(this.sound ? "ready" : "failed", `The sound cannot be loaded: ${reasonOf(error)}`);
+    this.say("failed", `The sound cannot be loaded: ${reasonOf(error)}`);
   }
 
   async look() {
     try {
       await this.view.look();
     } catch (error) {
+      if (this.view.picture) return;
       const text = `The picture cannot be loaded: ${reasonOf(error)}`;
       if (this.figure.dataset.state === "ready") this.news.textContent ||= text;
-      this.selection.show(this.facts());
-      this.describeRegion();
+      this.lay(); // the waveform has its place, and a region has no band
     }
   }
 
@@ -214,11 +225,10 @@ class Player {
     this.wanted = !this.sound;
     const turn = (this.turn = {}); // whoever presses again while the context wakes up, or pauses
     if (this.wanted || !(await running(this.sound.context)) || this.turn !== turn) return;
-    const before = this.playing;
     this.sound.play(at_s, this.manner());
     this.figure.dataset.playing = "true";
     this.label();
-    if (!before) this.follow();
+    this.follow();
   }
 
   pause() {
@@ -243,16 +253,13 @@ class Player {
     this.tell();
   }
 
-  stop() {
-    this.pause();
-    this.offset_s = 0;
-  }
-
   close() {
     if (this.playing) {
       parted = { id: this.data.id, offset_s: this.position_s, at_ms: performance.now() };
     }
-    this.stop();
+    this.pause();
+    this.sound?.release();
+    this.sound = null;
     this.coming?.abort();
     clearTimeout(this.settling);
     this.view.close();
@@ -283,10 +290,11 @@ class Player {
   }
 
   follow() {
+    cancelAnimationFrame(this.frame);
     if (!this.playing) return;
     this.view.place(this.position_s);
     this.tell();
-    requestAnimationFrame(() => this.follow());
+    this.frame = requestAnimationFrame(() => this.follow());
   }
 
   tell() {

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import streamlit as st
 
@@ -62,8 +62,9 @@ class Face:
     name: as in "Play the loop"; alt: the picture in words; title: shown until it plays.
     tracks: one or several, of one rate, from the same sample on; none yet is allowed. A shorter one
         repeats within the longest where the piece loops.
-    seconds, rate: length, and the sounds' Hz. Beyond 5 minutes the sound is streamed: then the seam
-        and the lock of several tracks are the browser's, no longer exact to the sample.
+    seconds, rate: length and the sounds' Hz, as far as known; 0 s: the sound itself will say.
+        Beyond 5 minutes the sound is streamed: then the seam and the lock of several tracks are the
+        browser's, no longer exact to the sample.
     beats: how many the piece lasts; None where no grid is known. Bar 1 begins at `first_beat_s`.
     picture: path of a spectrogram PNG as audio.codec draws it; None shows the waveform.
     pitches: labels of the pitch axis, see `pitches`; hz: the picture's lowest and highest Hz.
@@ -113,7 +114,7 @@ class Chosen:
 
 def player(face: Face, *, key: str) -> Chosen:
     """Show a piece. A choice in the browser runs the script (or the fragment) again."""
-    before = st.session_state.get(key) or {}
+    before: Mapping[str, Any] = st.session_state.get(key) or {}
     kept = {name: before.get(name) for name in ("region", "mixer")}
     state = _mount(
         key=key,
@@ -127,7 +128,7 @@ def player(face: Face, *, key: str) -> Chosen:
 def chosen(face: Face, state: Mapping[str, Any]) -> Chosen:
     """What the browser says, as far as it makes sense for this piece; it may speak of another."""
     region, mixer = state.get("region"), state.get("mixer")
-    mixes = mixer.get("tracks") if _speaks_of(face, mixer) else None
+    mixes = mixer.get("tracks") if _speaks_of(mixer, face) else None
     tracks = face.tracks
     if isinstance(mixes, list) and len(mixes) == len(tracks):
         tracks = tuple(_mixed(track, mix) for track, mix in zip(tracks, mixes, strict=True))
@@ -161,17 +162,17 @@ def _refuse_abroad(url: str) -> None:
         raise UsageError(f"URL {url!r}: the player asks this server only; give a path from /")
 
 
-def _speaks_of(face: Face, value: object) -> bool:
+def _speaks_of(value: object, face: Face) -> TypeGuard[Mapping[str, Any]]:
     return isinstance(value, Mapping) and value.get("id") == face.id
 
 
 def _region(face: Face, value: Any) -> Region | None:
-    if not face.selects or not _speaks_of(face, value):
+    if not face.selects or not _speaks_of(value, face):
         return None
     begin_s, end_s, low, high = (_number(value.get(n)) for n in ("begin_s", "end_s", "low", "high"))
     if begin_s is None or end_s is None or low is None or high is None:
         return None
-    begin_s, end_s = max(begin_s, 0.0), min(end_s, face.seconds)
+    begin_s, end_s = max(begin_s, 0.0), min(end_s, face.seconds or end_s)
     low, high = max(low, 0.0), min(high, 1.0)
     if begin_s >= end_s or low >= high:
         return None

@@ -4,11 +4,12 @@ const MIN_LABEL_PX = 34;
 const MIN_LINE_PX = 7;
 const NICE_S = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600];
 
-// The time axis of a piece: `beat_s` is null where no beat is known, bar 1 begins at `first_s`.
-function axisOf({ seconds, beats, meter, first_beat_s: first_s }) {
-  return beats
-    ? { seconds, meter, first_s, beat_s: seconds / beats }
-    : { seconds, meter, first_s: 0, beat_s: null };
+// The time axis of a piece: `beat_s` is null where no beat is known, bar 1 begins at `first_s`. The
+// sound itself says how long it is; until it is here the page does, or nobody.
+function axisOf({ seconds: told_s, beats, meter, first_beat_s }, sound_s) {
+  const seconds = sound_s || told_s || 1;
+  const [first_s, beat_s] = beats ? [first_beat_s, seconds / beats] : [0, null];
+  return { seconds, meter, first_s, beat_s };
 }
 
 // What an arrow key moves by.
@@ -30,7 +31,8 @@ function momentName(time_s, { meter, first_s, beat_s }) {
   const hundredths = Math.round((100 * (time_s - first_s)) / beat_s);
   const beat = Math.floor(hundredths / 100);
   const rest = hundredths - 100 * beat;
-  return `${barOf(beat, meter)}.${beatOf(beat, meter)}${rest ? `.${String(rest).padStart(2, "0")}` : ""}`;
+  const finer = rest ? `.${String(rest).padStart(2, "0")}` : "";
+  return `${barOf(beat, meter)}.${beatOf(beat, meter)}${finer}`;
 }
 
 // As short as a pointer is coarse: the beat, or the tenth of a second.

@@ -11,7 +11,7 @@ class Refused extends Error {
 async function soundOf({ tracks, loops, seconds, rate }, signal) {
   const urls = tracks.map((track) => track.url);
   if (seconds > DECODED_S) {
-    const long = new Streamed(urls, { loops, seconds, rate });
+    const long = new Streamed(urls, { loops, rate });
     await long.loaded();
     return long;
   }
@@ -32,7 +32,10 @@ function reasonOf(error) {
     return "the server does not answer. See that it runs, then try again.";
   }
   if (error.status === 404 || error.status === 410) {
-    return "it is not on the server any more. Reload the page; if that does not help, make it again.";
+    return (
+      "it is not on the server any more. " +
+      "Reload the page; if that does not help, make it again."
+    );
   }
   if (error.status === 401 || error.status === 403) {
     return "this browser may not have it. Reload the page.";

@@ -49,7 +49,8 @@ class Mixer {
     slider.addEventListener("dblclick", () => this.set(i, { gain_db: 0 }, true));
     slider.title = "Double-click for 0 dB";
     const value = document.createElement("output");
-    row.append(title, this.toggle(i, "Mute", "muted"), this.toggle(i, "Solo", "solo"), slider, value);
+    const toggles = [this.toggle(i, "Mute", "muted"), this.toggle(i, "Solo", "solo")];
+    row.append(title, ...toggles, slider, value);
     return row;
   }
 
@@ -85,7 +86,9 @@ class Mixer {
 
   // Each row carries the colour of its wave.
   colour(dark) {
-    [...this.place.children].forEach((row, i) => row.style.setProperty("--lane", laneColour(i, dark)));
+    [...this.place.children].forEach((row, i) => {
+      row.style.setProperty("--lane", laneColour(i, dark));
+    });
   }
 }
 

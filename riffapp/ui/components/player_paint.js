@@ -3,8 +3,15 @@
 // From silence to full level, on dark and on light paper.
 const DARK = ["#171514", "#35203f", "#8a2a55", "#ee6a35", "#fff0bd"];
 const LIGHT = ["#f5f0e7", "#f3cfa8", "#e5874b", "#a3362f", "#2b0f20"];
-const LANES_DARK = ["#ff8a5c", "#58c9b6", "#b9a2ff", "#f2c14e", "#7db7ff", "#ff93bd", "#a6d672", "#cbbba8"];
-const LANES_LIGHT = ["#b23c17", "#0f766e", "#6b46c1", "#8f6400", "#1d5fa8", "#b0296b", "#4b7716", "#6b5d4d"];
+// One for each track; against the paper each has a contrast of 4.5 and more.
+const LANES_DARK = [
+  ...["#ff8a5c", "#58c9b6", "#b9a2ff", "#f2c14e"],
+  ...["#7db7ff", "#ff93bd", "#a6d672", "#cbbba8"],
+];
+const LANES_LIGHT = [
+  ...["#b23c17", "#0f766e", "#6b46c1", "#8f6400"],
+  ...["#1d5fa8", "#b0296b", "#4b7716", "#6b5d4d"],
+];
 const MAX_PIXELS = 8192; // across; a longer picture is read at this width
 const BAR_PX = 3; // of a waveform, the gap included
 

@@ -3,12 +3,14 @@
 
 const CLICK_PX = 4; // a pointer that moved less meant a place, not a region
 const BAND_STEP = 1 / 32;
+const ACROSS = ["ArrowLeft", "ArrowRight"];
+const UPRIGHT = ["ArrowDown", "ArrowUp"];
 const EDGES = {
-  move: { label: "Region, moved as a whole", keys: ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"] },
-  begin: { label: "Begin of the region", keys: ["ArrowLeft", "ArrowRight"] },
-  end: { label: "End of the region", keys: ["ArrowLeft", "ArrowRight"] },
-  low: { label: "Lowest pitch of the region", keys: ["ArrowDown", "ArrowUp"] },
-  high: { label: "Highest pitch of the region", keys: ["ArrowDown", "ArrowUp"] },
+  move: { label: "Region, moved as a whole", keys: [...ACROSS, ...UPRIGHT] },
+  begin: { label: "Begin of the region", keys: ACROSS },
+  end: { label: "End of the region", keys: ACROSS },
+  low: { label: "Lowest pitch of the region", keys: UPRIGHT },
+  high: { label: "Highest pitch of the region", keys: UPRIGHT },
 };
 const WAYS = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 };
 
@@ -29,7 +31,7 @@ function dragged(region, edge, { time_s, part }, { seconds, least_s }) {
 // One step of a key: a beat, or a 32nd of the height.
 function stepped(region, edge, key, axis) {
   const way = WAYS[key];
-  const across = key === "ArrowLeft" || key === "ArrowRight";
+  const across = ACROSS.includes(key);
   const step_s = stepOf(axis);
   const to = {
     time_s: (edge === "end" ? region.end_s : region.begin_s) + (across ? way * step_s : 0),
@@ -98,7 +100,7 @@ class Selection {
     made.tabIndex = 0;
     made.setAttribute("role", "slider");
     made.setAttribute("aria-label", label);
-    made.setAttribute("aria-orientation", keys[0] === "ArrowLeft" ? "horizontal" : "vertical");
+    made.setAttribute("aria-orientation", keys === UPRIGHT ? "vertical" : "horizontal");
     made.addEventListener("keydown", (event) => {
       if (!keys.includes(event.key)) return;
       event.preventDefault();
@@ -169,7 +171,7 @@ class Selection {
   // Shift and an arrow, wherever the player has the focus: the end and the top of the region.
   grow(key, at_s) {
     const { axis, banded } = this.facts;
-    const edge = key === "ArrowLeft" || key === "ArrowRight" ? "end" : "high";
+    const edge = ACROSS.includes(key) ? "end" : "high";
     if (edge === "high" && !banded) return;
     if (this.region) this.set(stepped(this.region, edge, key, axis), true);
     else {

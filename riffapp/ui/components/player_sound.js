@@ -94,6 +94,10 @@ class Decoded {
     this.voice = null;
   }
 
+  release() {
+    this.buffers = [];
+  }
+
   // Other samples of the same piece: a preview became sharper. The circle turns on.
   adopt(buffers) {
     this.buffers = buffers;
@@ -121,10 +125,9 @@ class Decoded {
 // A long piece: the same manners, but the seam is the browser's, and tracks keep together to
 // within DRIFT_S, not to the sample.
 class Streamed {
-  constructor(urls, { loops, seconds, rate }) {
+  constructor(urls, { loops, rate }) {
     const facts = { preload: "metadata", loop: loops };
     this.elements = urls.map((url) => Object.assign(new Audio(url), facts));
-    this.samples = Math.round(seconds * rate);
     this.rate = rate;
     this.voice = null;
     this.onended = () => {};
@@ -145,6 +148,10 @@ class Streamed {
         element.addEventListener("error", () => reject(failure), { once: true });
       });
     return Promise.all(this.elements.map(loaded));
+  }
+
+  get samples() {
+    return Math.round(this.elements[0].duration * this.rate);
   }
 
   get context() {
@@ -194,6 +201,15 @@ class Streamed {
     setTimeout(() => {
       if (!this.voice) for (const element of this.elements) element.pause();
     }, 2000 * FADE_S);
+  }
+
+  // Lets go of the connections.
+  release() {
+    for (const element of this.elements) {
+      element.pause();
+      element.removeAttribute("src");
+      element.load();
+    }
   }
 
   position_s() {

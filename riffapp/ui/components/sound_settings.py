@@ -54,10 +54,18 @@ def begin(prefix: str) -> tuple[Settings, Sound] | None:
     return found, sound
 
 
-def said(prefix: str) -> dict[str, Any]:
+def said(prefix: str, *, rate: bool = True) -> dict[str, Any]:
     """What is set, by the fields of a LoopRequest; a seed that is left open is -1."""
-    told = {name: st.session_state[f"{prefix}_{name}"] for name in _FIELDS}
+    names = [name for name in _FIELDS if rate or name != "rate"]
+    told = {name: st.session_state[f"{prefix}_{name}"] for name in names}
     return told | {"seed": -1 if told["seed"] is None else told["seed"]}
+
+
+def suffix(prefix: str) -> str:
+    """The format of the file. Raises UsageError where it cannot hold the bit depth."""
+    found = str(st.session_state[f"{prefix}_suffix"])
+    files.refuse_depth(Path(f"sound{found}"), st.session_state[f"{prefix}_bit_depth"])
+    return found
 
 
 def fill(prefix: str, request: LoopRequest, *, suffix: str) -> None:
@@ -89,7 +97,9 @@ def drawing(prefix: str, found: Settings) -> None:
         placeholder="hi-hats, reverb", help="Negative prompt: what should not be heard",
     )  # fmt: skip
     _seed(prefix)
-    known = tuple(dict.fromkeys((found.checkpoint, *checkpoints.names())))
+    sounding = filter(checkpoints.has_sound, checkpoints.names())
+    now = st.session_state[f"{prefix}_checkpoint"]
+    known = tuple(dict.fromkeys((found.checkpoint, *sounding, now)))
     if len(known) > 1:
         st.selectbox(
             "Checkpoint", known, key=f"{prefix}_checkpoint", help="The model that makes the sound",

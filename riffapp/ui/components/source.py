@@ -11,6 +11,7 @@ from riffapp import uploads
 from riffapp.jobs import wire
 from riffapp.jobs.worker import sentence_for
 from riffapp.ui import say, serving, visitor
+from riffapp.ui.components import shown
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -82,9 +83,9 @@ def _show(place: str, path: Path) -> None:
         st.markdown(f":material/attach_file: {say.plain(name)}")
         st.button("Remove", key=f"{place}_remove", type="tertiary", on_click=_remove, args=(place,))
     if path.suffix in (".png", ".jpg", ".jpeg", ".webp"):
-        st.image(serving.input_url(path), alt=f"The given picture {name}", width=320)
+        shown.picture(serving.input_url(path), f"The given picture {name}", width=320)
     elif path.suffix[1:] in TYPES["sound"]:
-        st.audio(serving.input_url(path), alt=f"The given sound {name}")
+        shown.sound(serving.input_url(path), f"The given sound {name}")
 
 
 def _remove(place: str) -> None:

@@ -19,6 +19,7 @@ _TYPE = "is"  # a task's JSON names its classes so
 def versus(first: Work, second: Work, *, place: str) -> None:
     """Show A and B under each other, then a table of the settings that differ."""
     for name, work in (("A", first), ("B", second)):
+        st.markdown(f"**{name}**")
         card(work, place=f"{place}_{name.lower()}")
     differing = differences(first.task, second.task)
     if not differing:

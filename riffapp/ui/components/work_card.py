@@ -7,11 +7,13 @@ import streamlit as st
 from audio.types import SpectrogramParams
 from riffapp.gallery import File, Work
 from riffapp.jobs import wire
+from riffapp.jobs.tasks.rows import ROWS
 from riffapp.jobs.worker import sentence_for
 from riffapp.ui import map as plan
 from riffapp.ui import say, serving, visitor
+from riffapp.ui.components import shown
 from riffapp.ui.components.player import Face, Track, pitches, player
-
+from riffapp.ui.components.sounds import sounds
 
 _USES = {"all": "All its settings", "prompt": "Its words", "seed": "Its seed"}
 
@@ -21,10 +23,9 @@ def card(work: Work, *, place: str, play: bool = False) -> None:
     key = f"{place}_{work.id}"
     with st.container(border=True, key=f"work_{key}", gap="small"):
         st.markdown(f"**{say.plain(work.title)}**")
-        if work.file("sound") is not None:
-            player(face(work, play=play), key=f"player_{key}")
-        elif (picture := work.file("picture")) is not None:
-            st.image(_url(work, picture), alt=f"{work.kind}: {work.title}")
+        _shown(work, key, play=play)
+        if told := work.facts.get("told"):
+            st.caption("  \n".join(map(say.plain, told)))
         for line in work.lines:
             say.warning(line)
         with st.container(horizontal=True, key=f"files_{key}"):
@@ -32,6 +33,20 @@ def card(work: Work, *, place: str, play: bool = False) -> None:
             _actions(work, key)
         if (facts := _facts(work)) != "":
             st.caption(facts)
+
+
+def _shown(work: Work, key: str, *, play: bool) -> None:
+    """What is heard and seen: a player, whose own the picture is where it is a spectrogram."""
+    if ROWS in work.facts:
+        sounds(work, key=f"sounds_{key}")
+        return
+    sound, picture = work.file("sound"), work.file("picture")
+    if sound is not None:
+        player(face(work, play=play), key=f"player_{key}")
+    if picture is not None and (sound is None or "params" not in work.facts):
+        alt = work.facts.get("shows", f"{work.kind}: {work.title}")
+        with st.container(key=f"{'seen' if sound is None else 'beneath'}_{key}"):
+            shown.picture(_url(work, picture), alt)
 
 
 def face(work: Work, *, play: bool) -> Face:
@@ -99,7 +114,11 @@ def _url(work: Work, file: File, *, download: bool = False) -> str:
 
 
 def _files(work: Work, key: str) -> None:
+    rows = work.facts.get(ROWS, ())  # whose files the list has
+    listed = {row[name] for row in rows for name in ("sound", "picture") if name in row}
     for number, file in enumerate(work.files):
+        if number in listed:
+            continue
         label = file.name or file.path.suffix[1:].upper()
         st.link_button(
             label,
@@ -111,7 +130,9 @@ def _files(work: Work, key: str) -> None:
 
 
 def _actions(work: Work, key: str) -> None:
-    takers = plan.takers(work)
+    if "insert" in work.facts:
+        _inserts(work, key)
+    takers = [] if ROWS in work.facts else plan.takers(work)
     if takers:
         st.menu_button(
             "Send to",
@@ -154,6 +175,20 @@ def _actions(work: Work, key: str) -> None:
     )
 
 
+def _inserts(work: Work, key: str) -> None:
+    """A way to use what was learned in the room of its kind."""
+    into, text = plan.rooms()[work.facts["into"]], work.facts["insert"]
+    st.button(
+        f"Use it in {into.title}",
+        key=f"insert_{key}",
+        icon=":material/add_notes:",
+        type="primary",
+        on_click=plan.insert,
+        args=(into.key, text, work.facts["words"]),
+        help=f"Puts {say.plain(text)} into the words there",
+    )
+
+
 def _send(work: Work, key: str) -> None:
     chosen = st.session_state.get(key)
     if chosen is not None:
@@ -172,7 +207,7 @@ def _restore(work: Work) -> None:
     try:
         task = wire.loads(work.task, visitor.database().home)
     except Exception as error:
-        st.session_state[f"{work.kind}_refusal"] = sentence_for(error)
+        st.session_state.unusable = sentence_for(error)
         return
     plan.restore(work.kind, task)
 

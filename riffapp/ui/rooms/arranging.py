@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from riffapp.studio.arrange import Recording
     from riffapp.studio.packs import Maker
 
-LAYERS = "drums: house drums\nbass: saw bass\nlead: pluck lead"
 PACK = "house drums|saw bass|A minor"
 
 
@@ -65,28 +64,6 @@ def _maker() -> Maker:
 
     found = settings.load()
     return packs.maker(device=found.device, threads=found.threads)
-
-
-def _layers() -> Callable[[], Made]:
-    text = st.text_area("Name: words, a line each", LAYERS, key="tool-layers")
-    base = _base("")
-
-    def work() -> Made:
-        from riffapp.studio import layer_mix, layers
-
-        named = [line.partition(":") for line in text.splitlines() if line.strip()]
-        wished = [layers.Layer(name=n.strip(), prompt=words.strip()) for n, _, words in named]
-        plan = layers.plan_layers(base(), wished)
-        with tempfile.TemporaryDirectory() as folder:
-            made = layer_mix.make_layers(Path(folder) / "layers", plan, make=_maker())
-            return Made(
-                sound=made.mix.read_bytes(),
-                archive=zipped(Path(folder) / "layers"),
-                lines=tuple(f"{one.name}: {one.request.prompt}" for one in plan.layers)
-                + made.notes,
-            )
-
-    return work
 
 
 def _pack() -> Callable[[], Made]:
@@ -247,7 +224,6 @@ def _sound_of_picture() -> Callable[[], Made]:
 
 
 TOOLS: dict[str, tuple[str, Tool]] = {
-    "Layers": ("Drums, bass, chords, lead: loops on one grid, with their stems.", _layers),
     "Pack": ("Many loops in one go: a matrix of words, and an axis.", _pack),
     "Export": ("A loudness, repeats, a click, a count-in.", _export),
     "Retime": ("Another tempo or pitch, after the fact.", _retime),

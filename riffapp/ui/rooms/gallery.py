@@ -26,7 +26,7 @@ from riffapp.ui.results import placeholder
 KEY = "gallery"
 PER_PAGE = 24
 EVERYTHING, STARRED, BIN = "Everything", "Starred", "Bin"
-_CARD_PX, _TITLE_CHARS = 230, 70
+_CARD_PX, _TITLE_CHARS = 165, 70
 _FIRST = {
     "gallery_text": "",
     "gallery_kind": None,
@@ -45,15 +45,13 @@ def page() -> None:
     undo()
     found, gallery = settings.load(), visitor.gallery()
     kinds = gallery.kinds(owner=_owner())
-    if not kinds and not is_here():
-        _nothing_yet()
-    elif not kinds and not gallery.kinds():
+    if not kinds and not (is_here() and gallery.kinds()):
         _nothing_yet()
     else:
         _search(kinds)
         _works()
-        _places(found)
     restore.zone("gallery_given")
+    _places(found)
 
 
 def _owner() -> str | None:
@@ -89,7 +87,7 @@ def _search(kinds: list[str]) -> None:
             on_change=_to_page_1,
         )  # fmt: skip
         st.selectbox(
-            "Kind", (None, *kinds), key="gallery_kind", format_func=_kind, width=180,
+            "Kind", kinds, key="gallery_kind", format_func=_kind, placeholder="Any", width=180,
             on_change=_to_page_1,
         )  # fmt: skip
         st.segmented_control(
@@ -107,9 +105,7 @@ def _to_page_1() -> None:
     st.session_state.gallery_page = 1
 
 
-def _kind(kind: str | None) -> str:
-    if kind is None:
-        return "Any"
+def _kind(kind: str) -> str:
     room = plan.rooms().get(kind)
     return kind.capitalize() if room is None else room.title
 
@@ -137,7 +133,7 @@ def _works() -> None:
     pair = _pair()
     if len(pair) == 2 and pair[1].id not in {work.id for work in works}:
         _compare(*pair)
-    grid = st.grid(min_column_width=_CARD_PX, key="gallery_grid")
+    grid = st.grid(4, min_column_width=_CARD_PX, key="gallery_grid")
     for work in works:
         _cell(grid, work, pair)
     if pages > 1:
@@ -145,6 +141,8 @@ def _works() -> None:
 
 
 def _no_match() -> str:
+    if not visitor.gallery().kinds(owner=_owner()):
+        return "Nothing of yours yet. **Of every browser** shows what others made here."
     if st.session_state.gallery_show == STARRED:
         return "Nothing here has a star. **Star** a piece, and it is kept at hand."
     return "Nothing fits. Try fewer words, or another kind."
@@ -158,7 +156,7 @@ def _cell(grid: Any, work: Work, pair: tuple[Work, ...]) -> None:
     if len(pair) == 2 and pair[1].id == work.id:
         with grid.cell(column_span="all"):
             _compare(*pair)
-    elif st.session_state.get("gallery_open") == work.id:
+    elif st.session_state.get("gallery_open") == work.id and work.deleted_at is None:
         with grid.cell(column_span="all"):
             _opened(work)
     else:
@@ -173,8 +171,7 @@ def _small(work: Work) -> None:
         st.markdown(f"{_icon(work)} no picture")
     else:
         picture(serving.url(work, work.files.index(shown)) + "?small", _described(work))
-    title = textwrap.shorten(work.title, _TITLE_CHARS, placeholder="…") or "untitled"
-    st.markdown(f"**{say.plain(title)}**")
+    st.markdown(f"**{say.plain(_title(work))}**")
     facts = [_kind(work.kind), moment(work.made_at)]
     if work.facts.get("seconds"):
         facts.append(span(work.facts["seconds"]))
@@ -189,11 +186,16 @@ def _buttons(work: Work) -> None:
     if work.deleted_at is not None:
         st.button(
             "Put back", key=f"back_{work.id}", icon=":material/restore_from_trash:",
-            on_click=visitor.gallery().restore, args=(work.id,), help=f"Puts {work.title} back",
+            on_click=visitor.gallery().restore, args=(work.id,),
+            help=f"Puts {say.plain(_title(work))} back",
         )  # fmt: skip
         return
     st.button(
-        "Open", key=f"open_{work.id}", on_click=_open, args=(work.id,), help=f"Opens {work.title}"
+        "Open",
+        key=f"open_{work.id}",
+        on_click=_open,
+        args=(work.id,),
+        help=f"Opens {say.plain(_title(work))}",
     )
     st.button(
         "Starred" if work.starred else "Star",
@@ -223,7 +225,9 @@ def _opened(work: Work) -> None:
         say.warning(f"gone from the disk: {names}; its settings are still here")
     card(work, place=KEY)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button("Close", key="gallery_close", icon=":material/close:", on_click=_open, args=(None,))
+        st.button(
+            "Close", key="gallery_close", icon=":material/close:", on_click=_open, args=(None,)
+        )
         if is_here() and work.files:
             st.caption(f"In {say.plain(str(work.files[0].path.parent))}, {size(work.bytes)}")
 
@@ -236,6 +240,10 @@ def lost_files(work: Work) -> list[Path]:
 def _icon(work: Work) -> str:
     room = plan.rooms().get(work.kind)
     return ":material/draft:" if room is None else room.icon
+
+
+def _title(work: Work) -> str:
+    return textwrap.shorten(work.title, _TITLE_CHARS, placeholder="…") or "untitled"
 
 
 def _described(work: Work) -> str:
@@ -268,9 +276,7 @@ def _pair() -> tuple[Work, ...]:
 def _compare(first: Work, second: Work) -> None:
     with st.container(border=True, key="gallery_versus"):
         versus(first, second, place="gallery")
-        st.button(
-            "Close", key="gallery_versus_close", icon=":material/close:", on_click=_part
-        )
+        st.button("Close", key="gallery_versus_close", icon=":material/close:", on_click=_part)
 
 
 def _part() -> None:
@@ -291,9 +297,13 @@ def _empty_bin(owner: str | None) -> None:
             "Remove them for good",
             key="gallery_empty",
             type="primary",
-            on_click=visitor.gallery().empty_bin,
-            kwargs={"owner": owner},
+            on_click=_emptied,
+            args=(owner,),
         )
+
+
+def _emptied(owner: str | None) -> None:
+    visitor.gallery().empty_bin(owner=owner)
 
 
 def _places(found: Settings) -> None:
@@ -310,6 +320,4 @@ def _places(found: Settings) -> None:
             )  # fmt: skip
 
 
-ROOMS = (
-    Room(key=KEY, title="Gallery", icon=":material/photo_library:", group="More", page=page),
-)
+ROOMS = (Room(key=KEY, title="Gallery", icon=":material/photo_library:", group="More", page=page),)

@@ -7,11 +7,10 @@ import streamlit as st
 from riffapp import settings
 from riffapp.errors import RiffappError
 from riffapp.jobs.tasks.loops import Loops
-from riffapp.settings import Settings
 from riffapp.studio import checkpoints, prompts
 from riffapp.studio.checkpoints import Sound
 from riffapp.studio.plan import plan_loop
-from riffapp.ui import say, visitor
+from riffapp.ui import restore, say, visitor
 from riffapp.ui.components import wish
 from riffapp.ui.map import Room
 from riffapp.ui.results import results
@@ -51,6 +50,7 @@ def page() -> None:
     with more:  # late, for its names of samplers bring the whole core along
         wish.advanced(found, sound)
         _link()
+        restore.zone("loop_given")
 
 
 def fill(task: Loops) -> None:

@@ -1,6 +1,11 @@
-"""The room of the queue: what is being made, what waits for its turn, and what became of the rest."""
+"""The room of the queue: what is being made, what waits, and what became of the rest."""
 
 from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 
 import streamlit as st
 
@@ -14,7 +19,7 @@ from riffapp.ui.results import POLL_S, placeholder, progress
 from riffapp.ui.say import plain, sentence
 
 KEY = "queue"
-KEPT_JOBS = 30
+KEPT_JOBS, _TITLE_CHARS = 30, 150
 _REFUSAL = "queue_refusal"
 _ICONS = {"succeeded": "check_circle", "failed": "error", "cancelled": "cancel"}
 _OUTCOMES = {"succeeded": "done", "failed": "failed", "cancelled": "stopped"}
@@ -36,7 +41,7 @@ def page() -> None:
         _nothing(has_past=bool(over))
     watch(frozenset(job.id for job in opened))
     if over:
-        st.subheader("Done", anchor=False)
+        st.header("Finished", anchor=False)
         for job in over:
             _past(job)
 
@@ -96,66 +101,55 @@ def _pause(paused: bool) -> None:
 
 def _waiting(job: Job, *, place: int, of: int) -> None:
     """A job that waits, with its ways through the line."""
-    store, mine = visitor.store(), {"owner": job.owner}
-    with st.container(border=True, key=f"waiting_{job.id}", gap="xsmall"):
-        st.markdown(f"**{place + 1}.** {plain(job.title)}")
-        st.caption(f"{_room(job)}, asked for at {moment(job.asked_at)}")
-        with st.container(horizontal=True, gap="xsmall"):
-            for label, icon, by, is_off in (
-                ("First", "vertical_align_top", -of, place == 0),
-                ("Up", "arrow_upward", -1, place == 0),
-                ("Down", "arrow_downward", 1, place == of - 1),
-            ):
-                st.button(
-                    label,
-                    key=f"{label.lower()}_{job.id}",
-                    icon=f":material/{icon}:",
-                    type="tertiary",
-                    disabled=is_off,
-                    on_click=store.move,
-                    args=(job.id,),
-                    kwargs=mine | {"by": by},
-                )
-            st.button(
-                "Cancel",
-                key=f"cancel_{job.id}",
-                icon=":material/close:",
-                type="tertiary",
-                on_click=store.cancel,
-                args=(job.id,),
-                kwargs=mine,
-            )
+    store = visitor.store()
+    about = f"{_room(job)}, asked for at {moment(job.asked_at)}"
+    with _row(f"waiting_{job.id}", f"{place + 1}. **{_title(job)}** :small[{about}]"):
+        for label, icon, by, is_off in (
+            ("First", "vertical_align_top", -of, place == 0),
+            ("Up", "arrow_upward", -1, place == 0),
+            ("Down", "arrow_downward", 1, place == of - 1),
+        ):
+            move = partial(store.move, job.id, owner=job.owner, by=by)
+            _action(f"{label.lower()}_{job.id}", label, icon, move, disabled=is_off)
+        cancel = partial(store.cancel, job.id, owner=job.owner)
+        _action(f"cancel_{job.id}", "Cancel", "close", cancel)
 
 
 def _past(job: Job) -> None:
     """What became of a job."""
-    with st.container(border=True, key=f"past_{job.id}", gap="xsmall"):
-        icon = f":material/{_ICONS[job.state]}:"
-        st.markdown(f"{icon} **{plain(job.title)}**: {_OUTCOMES[job.state]}{_took(job)}")
-        if job.reason:
-            st.markdown(sentence(job.reason))
+    ended = "" if job.ended_at is None else f", {moment(job.ended_at)}"
+    outcome = f"{_OUTCOMES[job.state]}{_took(job)} :small[{_room(job)}{ended}]"
+    icon = f":material/{_ICONS[job.state]}:"
+    with _row(f"past_{job.id}", f"{icon} **{_title(job)}**: {outcome}", job.reason):
+        _action(f"repeat_{job.id}", "Again", "replay", partial(_again, job))
+        if job.kind in plan.rooms():
+            show = partial(plan.open_room, job.kind)
+            _action(f"show_{job.id}", "Show", "visibility", show)
+
+
+@contextmanager
+def _row(key: str, text: str, reason: str = "") -> Iterator[None]:
+    """A line about a job, with its actions behind it."""
+    with st.container(border=True, key=key, gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-            ended = "" if job.ended_at is None else f", {moment(job.ended_at)}"
-            st.caption(f"{_room(job)}{ended}")
-            st.button(
-                "Again",
-                key=f"repeat_{job.id}",
-                icon=":material/replay:",
-                type="tertiary",
-                on_click=_again,
-                args=(job,),
-                help="The same once more, at the end of the queue",
-            )
-            if job.kind in plan.rooms():
-                st.button(
-                    "Show",
-                    key=f"show_{job.id}",
-                    icon=":material/visibility:",
-                    type="tertiary",
-                    on_click=plan.open_room,
-                    args=(job.kind,),
-                    help="Opens its room, where its pieces are",
-                )
+            st.markdown(text, width="stretch")
+            with st.container(horizontal=True, gap="xsmall", width="content"):
+                yield
+        if reason:
+            st.markdown(sentence(reason))
+
+
+def _action(
+    key: str, label: str, icon: str, do: Callable[[], None], *, disabled: bool = False
+) -> None:
+    st.button(
+        label,
+        key=key,
+        icon=f":material/{icon}:",
+        type="tertiary",
+        disabled=disabled,
+        on_click=do,
+    )
 
 
 def _again(job: Job) -> None:
@@ -163,6 +157,10 @@ def _again(job: Job) -> None:
         visitor.store().again(job.id, owner=job.owner)
     except UsageError as error:  # too many wait
         st.session_state[_REFUSAL] = str(error)
+
+
+def _title(job: Job) -> str:
+    return plain(textwrap.shorten(job.title, _TITLE_CHARS, placeholder="…") or "untitled")
 
 
 def _took(job: Job) -> str:

@@ -1,196 +1,404 @@
-"""A plain room for speech on the beat: a script, a bed, a voice; the mix and how well it fits."""
+"""The room where a script is spoken over a bed, on its beat and in its key."""
 
 from __future__ import annotations
 
-import tempfile
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 
-from audio.align.fit import MODES
-from audio.align.music import SUBDIVISIONS
-from audio.align.settings import FLOWS, MELODIES, Settings
-from riffapp import settings
-from riffapp.errors import blame
-from riffapp.studio.types import LoopRequest
-from riffapp.ui.components.source import source
-from riffapp.ui.rooms.arranging import zipped
+from audio.errors import AudioError
+from audio.script import MODES
+from riffapp.errors import UsageError
+from riffapp.jobs.tasks.speech import KIND, Bed, Speech
+from riffapp.settings import Settings
+from riffapp.studio.checkpoints import Sound
+from riffapp.studio.plan import plan_loop
+from riffapp.studio.types import BARS, LoopRequest
+from riffapp.ui import say, visitor
+from riffapp.ui.components import sound_settings, voices
+from riffapp.ui.components.source import give, given, source
+from riffapp.ui.components.wish import KEYS
+from riffapp.ui.components.words_box import words_box
+from riffapp.ui.map import Room
+from riffapp.ui.recall import put, recall
+from riffapp.ui.results import results
 
-if TYPE_CHECKING:
-    from riffapp.studio.accompaniment import Accompaniment
-    from riffapp.studio.speech import SpeechRequest
-
-KEPT = "speech-made"
-SCRIPT = "Welcome back to the show. <break time='500ms'/> Today: music made of words."
-BED = "soft piano chords, house drums"
-VOICES = ("en-us", "en-gb", "en-us+f2", "en-gb+f3", "de", "de+f2")
-OWN = "a file"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Made:
-    """What came of a script: the mix as WAV, the picture of its fit, everything as ZIP."""
-
-    mix: bytes
-    picture: bytes
-    archive: bytes
-    lines: tuple[str, ...]
+BED, SCRIPT = "speech_bed", "speech_file"  # places of files
+WORDS, SOUND = "Made of words", "A sound"
+_OWN_KEY = "As it says, or is heard"
+_WELCOME = (
+    "Write what is to be said and choose what plays under it. The voice comes in on the beat, in "
+    "the key of the music, and the music makes room for it."
+)
+_EMPTY = (
+    "Your speech appears here.",
+    "The mix to listen to, its words on the beats, subtitles, and voice and bed apart.",
+)
+_SCRIPT = (
+    "Welcome back to the show. <break time='500ms'/> Today: music made of words, on a computer "
+    "of your own."
+)
+_MEANINGS = {
+    "talk": "As people speak, each sentence in on a beat, its melody drawn towards the key.",
+    "rhythmic": "Each syllable on the grid, as in rap.",
+    "sung": "Each syllable on a note of the chords, or of a melody that you write.",
+}
+_MARKS = (
+    ("<break time='500ms'/>", "a pause"),
+    ("<emphasis>now</emphasis>", "louder"),
+    ("<mode name='sung' strength='80%'>la la</mode>", "another way, for these words"),
+    ("<lang xml:lang='de'>Guten Tag</lang>", "another language"),
+    ("<voice name='Anna'>Hi!</voice>", "another voice, as named below; or a line 'Anna: Hi!'"),
+    ("<chapter title='News'/>", "a chapter begins"),
+)
+_FIRST: dict[str, Any] = {
+    "speech_script": _SCRIPT,
+    "speech_mode": "talk",
+    "speech_strength": 100,
+    "speech_under": WORDS,
+    "speech_words": "minimal house drums, soft piano chords",
+    "speech_bpm": 96.0,
+    "speech_key": "C major",
+    "speech_bars": 2,
+    "speech_bed_bpm": None,
+    "speech_bed_key": None,
+    "speech_cast": "",
+    "speech_start": "beat",
+    "speech_gap": 0.25,
+    "speech_grid": "1/16",
+    "speech_flow": "dense",
+    "speech_swing": 0,
+    "speech_least": 0.6,
+    "speech_most": 1.8,
+    "speech_pull": 35,
+    "speech_melody": "made",
+    "speech_notes": "",
+    "speech_vibrato": 30.0,
+    "speech_glide": 60.0,
+    "speech_above": 13.0,
+    "speech_lufs": None,
+    "speech_peak": -1.0,
+    "speech_intro": 2,
+    "speech_outro": 2,
+    "speech_mono": False,
+}
 
 
 def page() -> None:
-    """The whole page."""
-    st.title("Speech on the beat")
-    st.caption("A voice over a loop, on its beat and in its key: talked, rapped or sung.")
-    how = st.segmented_control(
-        "Bed", ("words", OWN), default="words", required=True, key="speech-bed"
-    )
-    with st.form("speech-form"):
-        script = st.text_area("Script", SCRIPT, height=160, key="speech-script")
-        bed = _own_bed() if how == OWN else _made_bed()
-        request = _wishes(script)
-        pressed = st.form_submit_button("Speak", type="primary", icon=":material/mic:")
-    if pressed:
-        st.session_state[KEPT] = None
-        with st.spinner("It is being spoken on this computer."):
-            try:
-                st.session_state[KEPT] = _made(request, bed)
-            except Exception as error:
-                found = blame(error)
-                if found is None:
-                    raise
-                st.error(found[1])
-    if (made := st.session_state.get(KEPT)) is not None:
-        _show(made)
-
-
-def _show(made: Made) -> None:
-    st.audio(made.mix, format="audio/wav")
-    st.image(
-        made.picture,
-        caption="The voice and its words on the beats; pitch as asked (broad) and heard (fine)",
-    )
-    left, right = st.columns(2)
-    left.download_button("Download the mix", made.mix, "speech.wav", "audio/wav")
-    right.download_button(
-        "Download all: stems, subtitles, report", made.archive, "speech.zip", "application/zip"
-    )
-    for line in made.lines:
-        st.text(line)
-
-
-def _wishes(script: str) -> dict[str, Any]:
-    left, middle, right = st.columns(3)
-    voice = left.selectbox(
-        "Voice", VOICES, key="speech-voice", accept_new_options=True,
-        help="espeak's languages; coqui:FOLDER, transformers:FOLDER or recorded:FILE@LANGUAGE",
-    )  # fmt: skip
-    mode = middle.selectbox("How", tuple(MODES), key="speech-mode")
-    strength = right.slider("Strength in %", 0, 100, 100, key="speech-strength")
-    with st.expander("Fit and mix"):
-        left, right = st.columns(2)
-        subdivision = left.selectbox(
-            "Rhythmic: grid", tuple(SUBDIVISIONS), index=3, key="speech-grid"
-        )
-        flow = right.selectbox("Rhythmic: flow", tuple(FLOWS), key="speech-flow")
-        swing = left.slider("Rhythmic: swing in %", 0, 100, 0, key="speech-swing")
-        pull = right.slider("Talk: pull to the key in %", 0, 100, 35, key="speech-pull")
-        melody = left.selectbox(
-            "Sung: melody", tuple(MELODIES), key="speech-melody",
-            format_func=lambda name: f"{name}: {MELODIES[name]}",
+    """Draw the room as the session has it now."""
+    with st.container(key="headline", gap="small"):
+        st.title("Speech on the beat", anchor=False)
+        st.markdown(_WELCOME)
+    begun = sound_settings.begin(KIND)
+    if begun is None:
+        return
+    found, sound = begun
+    recall(_FIRST)
+    _take_in()
+    with st.container(key="bench"):
+        left, right = st.columns([5, 7], gap="large")
+    with left:
+        _script()
+        _voice()
+        _under(sound)
+        st.button(
+            "Speak it", key="speech_make", type="primary", icon=":material/record_voice_over:",
+            width="stretch", on_click=visitor.attempt, args=(KIND, _task, sound),
+            shortcut="Ctrl+Enter",
         )  # fmt: skip
-        notes = right.text_input(
-            "Sung: notes instead", "", key="speech-notes", placeholder="C4 1/4 D4 1/8 - 1/8"
-        )
-        above = left.slider("Voice above the bed, LU", 6, 24, 13, key="speech-above")
-        around = right.slider("Bars before and after", 0, 8, 2, key="speech-around")
-    return {
-        "script": script,
-        "voice": voice,
-        "mode": mode,
-        "strength": strength / 100,
-        "notes": notes.strip(),
-        "above": float(above),
-        "around": int(around),
-        "settings": {
-            "subdivision": subdivision,
-            "flow": flow,
-            "swing": swing / 100,
-            "pull": pull / 100,
-            "melody": melody,
-        },
-    }
+        more = st.container()
+    with right, st.container(key="results"):
+        results(KIND, empty=_EMPTY)
+    with more, st.expander("Advanced", icon=":material/tune:"):
+        _advanced(found)
 
 
-def _request(wish: dict[str, Any]) -> SpeechRequest:
-    from audio.align import melody_text
-    from audio.voice_over import Balance
+# ---- what is asked for ------------------------------------------------------------------------
+
+
+def _take_in() -> None:
+    """A script that was given goes into its box; a bed that was given is the bed."""
+    if (path := given(SCRIPT)) is not None:
+        put({"speech_script": path.read_text(encoding="utf-8-sig")})
+        st.session_state.pop(SCRIPT)
+    if (bed := given(BED)) is not None and bed != st.session_state.get("speech_bed_seen"):
+        put({"speech_under": SOUND})
+        st.session_state.speech_bed_seen = bed
+
+
+def _script() -> None:
+    st.text_area("What is to be said?", key="speech_script", height=150)
+    with st.container(horizontal=True, key="speech_script_more"):
+        with st.popover("Marks", icon=":material/code:", type="tertiary"):
+            st.markdown("A script is plain text. Where you like, these stand in it:")
+            for mark, words in _MARKS:
+                st.markdown(f"`{mark}`  \n{words}")
+        with st.popover("From a file", icon=":material/upload_file:", type="tertiary"):
+            source(SCRIPT, "A text file", "text", help="It goes into the box")
+
+
+def _voice() -> None:
+    try:
+        voices.voice_box()
+    except AudioError as error:
+        say.error(str(error))
+        return
+    st.segmented_control("How", MODES, key="speech_mode", required=True, format_func=str.capitalize)
+    st.caption(_MEANINGS[st.session_state.speech_mode])
+    st.slider(
+        "Strength", 0, 100, step=5, key="speech_strength", format="%d %%",
+        help="0: as it was spoken, only placed; 100: all the way onto grid and notes",
+    )  # fmt: skip
+
+
+def _under(sound: Sound) -> None:
+    st.segmented_control("What plays under it", (WORDS, SOUND), key="speech_under", required=True)
+    if st.session_state.speech_under == SOUND:
+        source(BED, "A loop, or any recording", "sound", help="It is repeated as often as needed")
+        with st.popover("Its tempo and key", icon=":material/speed:", type="tertiary"):
+            st.number_input(
+                "Its tempo (BPM)", step=1.0, format="%g", key="speech_bed_bpm",
+                placeholder="as it says, or is heard",
+            )  # fmt: skip
+            st.selectbox(
+                "Its key", (None, *KEYS), key="speech_bed_key", placeholder=_OWN_KEY,
+                format_func=lambda key: _OWN_KEY if key is None else _sharp(key),
+            )  # fmt: skip
+        return
+    words_box(
+        "speech_words", sound, "Words of the bed", help="A loop is made of them first: calm is best"
+    )
+    left, right = st.columns(2, wrap=False)
+    left.number_input(
+        "Tempo (BPM)", step=1.0, format="%g", key="speech_bpm", help="Exact, 40 to 240"
+    )
+    right.selectbox(
+        "Key", (None, *KEYS), key="speech_key", placeholder="Any",
+        format_func=lambda key: "Any" if key is None else _sharp(key),
+    )  # fmt: skip
+
+
+def _sharp(key: str) -> str:
+    return key.replace("#", "♯")
+
+
+# ---- behind Advanced --------------------------------------------------------------------------
+
+
+def _advanced(found: Settings) -> None:
+    fit, mix, bed, file = st.tabs(["Fit", "Mix", "Bed", "File"])
+    with fit:
+        _fit()
+    with mix:
+        _mix()
+    with bed:
+        st.caption("How a bed of words is made")
+        st.segmented_control("Bars", BARS, key="speech_bars", required=True, help="Of the loop")
+        sound_settings.drawing(KIND, found)
+    with file:
+        sound_settings.keeping(KIND, rate=False)
+        st.text_area(
+            "Other voices of the script", key="speech_cast", height=68,
+            placeholder="Anna = en-gb+f2", help="A name and a voice a line",
+        )  # fmt: skip
+
+
+def _fit() -> None:
+    from audio.align.music import SUBDIVISIONS
+    from audio.align.settings import FLOWS, MELODIES, STARTS
+
+    left, right = st.columns(2, wrap=False)
+    left.selectbox(
+        "Sentences begin on a", tuple(STARTS), key="speech_start", format_func=str.capitalize
+    )
+    right.number_input("Gap between them (s)", step=0.05, format="%g", key="speech_gap")
+    st.caption("Talk")
+    st.slider("Pull to the key", 0, 100, step=5, key="speech_pull", format="%d %%")
+    st.caption("Rhythmic")
+    left, right = st.columns(2, wrap=False)
+    left.selectbox("Grid", tuple(SUBDIVISIONS), key="speech_grid")
+    right.selectbox("Flow", tuple(FLOWS), key="speech_flow", format_func=str.capitalize)
+    st.slider("Swing", 0, 100, step=5, key="speech_swing", format="%d %%")
+    left, right = st.columns(2, wrap=False)
+    left.number_input("Stretch, least", step=0.1, format="%g", key="speech_least")
+    right.number_input("Stretch, most", step=0.1, format="%g", key="speech_most")
+    st.caption("Sung")
+    st.selectbox(
+        "Melody", tuple(MELODIES), key="speech_melody",
+        format_func=lambda name: f"{name.capitalize()}: {MELODIES[name]}",
+    )  # fmt: skip
+    st.text_input(
+        "Notes instead", key="speech_notes", placeholder="C4 1/4 D4 1/8 - 1/8",
+        help="Notes and their lengths in turn; - is a rest",
+    )  # fmt: skip
+    left, right = st.columns(2, wrap=False)
+    left.number_input("Vibrato (cents)", step=5.0, format="%g", key="speech_vibrato")
+    right.number_input("Glide (ms)", step=10.0, format="%g", key="speech_glide")
+
+
+def _mix() -> None:
+    left, right = st.columns(2, wrap=False)
+    left.number_input(
+        "Voice above the bed (LU)", step=1.0, format="%g", key="speech_above",
+        help="While somebody speaks; the bed ducks as far as that takes",
+    )  # fmt: skip
+    right.number_input(
+        "Loudness (LUFS)", step=1.0, format="%g", key="speech_lufs",
+        placeholder="−16, mono −19", help="Integrated, as podcasts have it",
+    )  # fmt: skip
+    left.number_input("True peak at most (dBTP)", step=0.5, format="%g", key="speech_peak")
+    left.number_input("Bars before the voice", step=1, key="speech_intro")
+    right.number_input("Bars after it", step=1, key="speech_outro")
+    st.toggle("Mono", key="speech_mono")
+
+
+# ---- the task ---------------------------------------------------------------------------------
+
+
+def _task(sound: Sound) -> Speech:
+    """What the widgets say. Raises what refuses it."""
     from riffapp.studio.speech import SpeechRequest
 
-    tones = melody_text.parsed(wish["notes"]) if wish["notes"] else None
-    return SpeechRequest(
-        script=wish["script"],
-        voice=wish["voice"],
-        mode=wish["mode"],
-        strength=wish["strength"],
-        settings=Settings(tones=tones, **wish["settings"]),
-        balance=Balance(margin_lu=wish["above"]),
-        intro_bars=wish["around"],
-        outro_bars=wish["around"],
+    s = st.session_state
+    request = SpeechRequest(
+        script=s.speech_script,
+        voice=voices.said(),
+        voices=_cast(s.speech_cast),
+        mode=s.speech_mode,
+        strength=s.speech_strength / 100,
+        settings=_settings(),
+        balance=_balance(),
+        intro_bars=s.speech_intro,
+        outro_bars=s.speech_outro,
+        gap_s=s.speech_gap,
+        channels=1 if s.speech_mono else 2,
+    )
+    task = Speech(
+        request=request,
+        bed=_bed(sound),
+        recording=voices.recording(),
+        language=s.speech_language,
+        notes=s.speech_notes,
+        suffix=sound_settings.suffix(KIND),
+        bit_depth=s.speech_bit_depth,
+    )
+    task.refuse()
+    return task
+
+
+def _settings() -> Any:
+    from audio.align import melody_text
+    from audio.align.settings import Settings as Fit
+
+    s = st.session_state
+    notes = s.speech_notes.strip()
+    return Fit(
+        starts_on=s.speech_start,
+        subdivision=s.speech_grid,
+        swing=s.speech_swing / 100,
+        flow=s.speech_flow,
+        limits=(s.speech_least, s.speech_most),
+        pull=s.speech_pull / 100,
+        melody=s.speech_melody,
+        tones=melody_text.parsed(notes) if notes else None,
+        glide_s=s.speech_glide / 1000,
+        vibrato_cents=s.speech_vibrato,
     )
 
 
-def _made_bed() -> Any:
-    left, middle, right = st.columns(3)
-    words = left.text_input("Words of the bed", BED, key="speech-words")
-    bpm = float(middle.number_input("BPM", 40.0, 240.0, 96.0, key="speech-bpm"))
-    key = right.text_input("Key", "C major", key="speech-key")
+def _balance() -> Any:
+    from audio.voice_over import Balance
 
-    def bed(folder: Path, *, lead: bool) -> Accompaniment:
-        from riffapp.studio import checkpoints, files
-        from riffapp.studio.accompaniment import open_accompaniment
-        from riffapp.studio.text_to_audio import make_loops
-
-        found = settings.load()
-        wish = LoopRequest(
-            prompt=words, bpm=bpm, key=key.strip() or None, seed=0, checkpoint=found.checkpoint
-        )
-        instrument = checkpoints.load(found.checkpoint, device=found.device, threads=found.threads)
-        (take,) = make_loops(instrument, wish)
-        saved = files.save(take, folder / "made.wav")
-        return open_accompaniment(saved.sound, lead=lead)
-
-    return bed
+    s = st.session_state
+    return Balance(margin_lu=s.speech_above, lufs=s.speech_lufs, true_peak_db=s.speech_peak)
 
 
-def _own_bed() -> Any:
-    given = source()
+def _bed(sound: Sound) -> Bed:
+    s = st.session_state
+    if s.speech_under == SOUND:
+        path = given(BED)
+        if path is None:
+            raise UsageError("no bed is given: choose a sound, or have one made of words")
+        key = s.speech_bed_key
+        return Bed(file=path, name=s[f"{BED}_name"], bpm=s.speech_bed_bpm, key=key)
+    request = LoopRequest(
+        prompt=s.speech_words,
+        bpm=s.speech_bpm,
+        key=s.speech_key,
+        bars=s.speech_bars,
+        **sound_settings.said(KIND),
+    )
+    return Bed(request=plan_loop(request, sound))
 
-    def bed(_: Path, *, lead: bool) -> Accompaniment:
-        from riffapp.studio.accompaniment import open_accompaniment
 
-        path, folder = given()
-        with folder:
-            return open_accompaniment(path, lead=lead)
+def _cast(text: str) -> tuple[tuple[str, str], ...]:
+    """Names and voices, a line each."""
+    found = []
+    for line in filter(str.strip, text.splitlines()):
+        name, _, voice = (part.strip() for part in line.partition("="))
+        if not name or not voice:
+            raise UsageError(f"'{line.strip()[:60]}': give a name and a voice, as Anna = en-gb+f2")
+        found.append((name, voice))
+    return tuple(found)
 
-    return bed
+
+# ---- and back ---------------------------------------------------------------------------------
 
 
-def _made(wish: dict[str, Any], bed: Any) -> Made:
-    from riffapp.studio import speech, speech_files
+def fill(task: Speech) -> None:
+    """Put a speech's settings into the widgets, its files too."""
+    request, fit, balance = task.request, task.request.settings, task.request.balance
+    voices.fill(request.voice, task.recording, task.language)
+    put(
+        {
+            "speech_script": request.script,
+            "speech_mode": request.mode,
+            "speech_strength": round(100 * request.strength),
+            "speech_cast": "\n".join(f"{name} = {voice}" for name, voice in request.voices),
+            "speech_intro": request.intro_bars,
+            "speech_outro": request.outro_bars,
+            "speech_gap": request.gap_s,
+            "speech_mono": request.channels == 1,
+            "speech_start": fit.starts_on,
+            "speech_grid": fit.subdivision,
+            "speech_swing": round(100 * fit.swing),
+            "speech_flow": fit.flow,
+            "speech_least": fit.limits[0],
+            "speech_most": fit.limits[1],
+            "speech_pull": round(100 * fit.pull),
+            "speech_melody": fit.melody,
+            "speech_notes": task.notes,
+            "speech_glide": 1000 * fit.glide_s,
+            "speech_vibrato": fit.vibrato_cents,
+            "speech_above": balance.margin_lu,
+            "speech_lufs": balance.lufs,
+            "speech_peak": balance.true_peak_db,
+        }
+    )
+    _fill_bed(task)
 
-    request = _request(wish)
-    with tempfile.TemporaryDirectory() as name:
-        accompaniment = bed(Path(name), lead=request.settings.melody == "lead")
-        folder = Path(name) / "speech"
-        folder.mkdir()
-        with speech.speak(request, accompaniment) as spoken:
-            saved = speech_files.save(spoken, folder / "speech.wav")
-            lines = (*list(speech_files.lines(spoken, saved))[1:2], *speech_files.misfits(spoken))
-        return Made(
-            mix=saved.mix.read_bytes(),
-            picture=saved.picture.read_bytes(),
-            archive=zipped(folder),
-            lines=lines,
-        )
+
+def _fill_bed(task: Speech) -> None:
+    bed = task.bed
+    if bed.file is not None:
+        give(BED, bed.file, name=bed.name)
+        put({"speech_under": SOUND, "speech_bed_bpm": bed.bpm, "speech_bed_key": bed.key})
+    elif bed.request is not None:
+        asked = bed.request
+        put({"speech_under": WORDS, "speech_words": asked.prompt, "speech_bpm": asked.bpm})
+        put({"speech_key": asked.key, "speech_bars": asked.bars})
+        sound_settings.fill(KIND, asked, suffix=task.suffix)
+    put({"speech_suffix": task.suffix, "speech_bit_depth": task.bit_depth})
+
+
+ROOMS = (
+    Room(
+        key=KIND,
+        title="Speech",
+        icon=":material/record_voice_over:",
+        group="Sound",
+        page=page,
+        fill=fill,
+        takes={"sound": BED},
+    ),
+)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,18 +16,14 @@ from riffapp.jobs.store import Job, Store
 from riffapp.settings import Settings
 from riffapp.studio.checkpoints import Instrument
 
+THREADS = {"RIFFAPP_THREADS": "1"}
+
 
 @pytest.fixture
 def found(tiny: Path, tmp_path: Path) -> Settings:
     """Settings whose home and outputs are this test's own."""
-    return replace(
-        settings.load({}),
-        checkpoint=str(tiny),
-        device="cpu",
-        threads=1,
-        home=tmp_path / "home",
-        outputs=tmp_path / "home" / "outputs",
-    )
+    told = {"HOME": str(tmp_path / "home"), "CHECKPOINT": str(tiny), "DEVICE": "cpu"}
+    return settings.load({f"RIFFAPP_{name}": text for name, text in told.items()} | THREADS)
 
 
 @pytest.fixture

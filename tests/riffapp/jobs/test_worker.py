@@ -179,10 +179,10 @@ def test_what_is_no_task_fails_and_nothing_else(database: Database, worker: Work
 
 def test_one_worker_serves_and_ends_when_its_parent_does(found: Settings, tmp_path: Path) -> None:
     code = (
-        "import sys\nfrom pathlib import Path\nfrom dataclasses import replace\n"
+        "import sys\n"
         "from riffapp import settings\nfrom riffapp.jobs.worker import serve\n"
-        "made = replace(settings.load({}), checkpoint=sys.argv[1], home=Path(sys.argv[2]),"
-        " device='cpu', threads=1)\n"
+        "made = settings.load({'RIFFAPP_HOME': sys.argv[2], 'RIFFAPP_CHECKPOINT': sys.argv[1],"
+        " 'RIFFAPP_DEVICE': 'cpu', 'RIFFAPP_THREADS': '1'})\n"
         "serve(made, parent=sys.stdin)\n"
     )
     words = [sys.executable, "-c", code, found.checkpoint, str(found.home)]

@@ -1,8 +1,20 @@
-"""Pages in Streamlit's test bench, with a worker that works off the queue in this process."""
+"""Pages in Streamlit's test bench, with a worker that works off the queue in this process; and the
+app as a person meets it, served with a worker of its own, seen and heard in Chromium.
+
+Browser tests are skipped where there is no Chromium, except under CI, where a missing one fails.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -63,3 +75,173 @@ def work_off(instrument: Instrument) -> Callable[[AppTest], AppTest]:
 def works() -> Callable[[], list[Work]]:
     """What the visitor of a test bench has in the gallery, the newest first."""
     return lambda: Gallery(Database(settings.load().home)).works(owner=SOMEBODY)
+
+
+ROOT = Path(__file__).resolve().parents[3]
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+DRIVER = shutil.which("chromedriver")
+PATIENCE_S = 300.0  # until something must have happened; a busy machine may take its time
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--autoplay-policy=document-user-activation-required",
+)
+
+
+@dataclass
+class Chrome:
+    """A Chromium with a fresh profile, and how a person looks and types."""
+
+    driver: Any
+    downloads: Path
+
+    def open(self, url: str, *, until: str) -> None:
+        self.driver.get(url)
+        self.find(until)
+
+    def find(self, selector: str) -> Any:
+        """An element as soon as it is there: kinds of widgets come one by one."""
+        return self.eventually(selector, lambda: self.driver.find_element("css selector", selector))
+
+    def all(self, selector: str) -> list[Any]:
+        return list(self.driver.find_elements("css selector", selector))
+
+    def click(self, selector: str) -> None:
+        """Click an element as soon as that is possible."""
+
+        def clicked() -> bool:
+            self.driver.find_element("css selector", selector).click()
+            return True
+
+        self.eventually(f"a click on {selector}", clicked)
+
+    def fill(self, key: str, text: str) -> None:
+        """Type into a field in place of what stands there, and leave it as a person would; then
+        the page is left to catch up."""
+        from selenium.webdriver.common.keys import Keys
+
+        field = self.find(f".st-key-{key} input, .st-key-{key} textarea")
+        field.send_keys(Keys.CONTROL, "a")
+        field.send_keys(text)
+        field.send_keys(Keys.TAB)
+        time.sleep(0.5)
+        self.rest()
+
+    def rest(self) -> None:
+        """Wait until no script runs."""
+        app = "[data-testid=stApp]"
+        self.eventually(
+            "a page at rest",
+            lambda: (
+                self.driver.find_element("css selector", app).get_attribute(
+                    "data-test-script-state"
+                )
+                == "notRunning"
+            ),
+        )
+
+    def player(self, box: str) -> dict[str, Any] | None:
+        """What the first ready player within `box` shows; None while there is none."""
+        found: dict[str, Any] | None = self.driver.execute_script(
+            """
+            const hosts = arguments[0] + ' [data-testid*=BidiComponent]';
+            for (const host of document.querySelectorAll(hosts)) {
+              const figure = host.shadowRoot?.querySelector('figure[data-ready=true]');
+              if (figure) return {
+                samples: Number(figure.dataset.samples),
+                playing: figure.dataset.playing === 'true',
+                clock: figure.querySelector('.clock').textContent,
+                button: figure.querySelector('.play').getAttribute('aria-label'),
+              };
+            }
+            return null;""",
+            box,
+        )
+        return found
+
+    def eventually(self, what: str, look: Callable[[], Any]) -> Any:
+        """What `look` finds as soon as it finds something."""
+        from selenium.common.exceptions import WebDriverException
+
+        end, last = time.monotonic() + PATIENCE_S, None
+        while time.monotonic() < end:
+            try:
+                if found := look():
+                    return found
+            except (WebDriverException, OSError) as error:
+                last = error
+            time.sleep(0.05)
+        raise AssertionError(f"never came: {what} ({last})")
+
+
+@pytest.fixture
+def chrome(tmp_path: Path) -> Iterator[Chrome]:
+    if (CHROMIUM is None or DRIVER is None) and os.environ.get("CI") != "true":
+        pytest.skip("no Chromium here: apt-get install chromium chromium-driver")
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM or "chromium"
+    for flag in (*FLAGS, "--window-size=1280,1000", f"--user-data-dir={tmp_path / 'profile'}"):
+        options.add_argument(flag)
+    options.add_experimental_option("prefs", {"download.default_directory": str(tmp_path)})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER or "chromedriver"))
+    driver.set_script_timeout(PATIENCE_S)
+    try:
+        yield Chrome(driver, tmp_path)
+    finally:
+        driver.quit()
+
+
+@dataclass(frozen=True)
+class Served:
+    """The app as a process of its own, in an empty folder and with a home of its own."""
+
+    url: str
+    port: int
+    home: Path
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    """Serves `riffapp ui`, as a context; `told` goes into its environment."""
+
+    @contextmanager
+    def served(**told: str) -> Iterator[Served]:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = int(free.getsockname()[1])
+        folder = tmp_path_factory.mktemp("served")
+        home = folder / "riffapp"
+        here = {"RIFFAPP_DEVICE": "cpu", "RIFFAPP_THREADS": "1", "RIFFAPP_HOME": str(home)}
+        environment = os.environ | {"HOME": str(folder), "PYTHONPATH": str(ROOT)} | here | told
+        command = [sys.executable, "-m", "riffapp", "ui", "--no-browser", "--port", str(port)]
+        log = folder / "server.log"
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                command, cwd=folder, env=environment, stdout=out, stderr=out, stdin=-3
+            )
+            try:
+                end = time.monotonic() + PATIENCE_S
+                while time.monotonic() < end:
+                    assert process.poll() is None, log.read_text()
+                    try:
+                        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+                        break
+                    except OSError:
+                        time.sleep(0.1)
+                yield Served(f"http://127.0.0.1:{port}", port, home)
+            finally:
+                process.terminate()
+                process.wait(timeout=60)
+
+    return served

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -62,7 +61,11 @@ def changed(tiny: Path, tmp_path: Path) -> Callable[..., Path]:
 
 def use(at: AppTest, work: Work, what: str) -> None:
     """Choose from a work's menu "Use"."""
-    next(m for m in at.get("menu_button") if m.key in (f"use_loop_{work.id}", f"use_loop_past_{work.id}")).set_value(what).run()
+    next(
+        m
+        for m in at.get("menu_button")
+        if m.key in (f"use_loop_{work.id}", f"use_loop_past_{work.id}")
+    ).set_value(what).run()
 
 
 def faces(at: AppTest) -> list[dict[str, Any]]:

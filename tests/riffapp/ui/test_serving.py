@@ -49,9 +49,11 @@ def work(database: Database, tmp_path: Path, clip: Clip) -> Work:
     return found
 
 
-def client(database: Database, visitor: str, *, at: str = "203.0.113.7") -> TestClient:
+def client(
+    database: Database, visitor: str, *, at: str = "203.0.113.7", host: str = "127.0.0.1"
+) -> TestClient:
     app = Starlette(routes=serving.routes(database))
-    return TestClient(app, cookies={VISITOR: visitor}, client=(at, 5000))
+    return TestClient(app, cookies={VISITOR: visitor}, client=(at, 5000), base_url=f"http://{host}")
 
 
 def test_a_work_s_file_comes_as_it_lies_on_the_disk(database: Database, work: Work) -> None:
@@ -93,10 +95,23 @@ def test_nobody_gets_what_is_not_theirs_but_the_machine_itself(
     database: Database, work: Work
 ) -> None:
     assert client(database, BEN).get(serving.url(work, 0)).status_code == 404
-    assert client(database, BEN, at="127.0.0.1").get(serving.url(work, 0)).status_code == 200
+    there = client(database, BEN, at="127.0.0.1")
+    assert there.get(serving.url(work, 0)).status_code == 200
+    proxied = there.get(serving.url(work, 0), headers={"X-Forwarded-For": "203.0.113.7"})
+    assert proxied.status_code == 404
+    named = client(database, BEN, at="127.0.0.1", host="studio.example")
+    assert named.get(serving.url(work, 0)).status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/riffapp/files/1/2", "/riffapp/files/99/0", "/riffapp/files/1/x"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/riffapp/files/1/2",
+        "/riffapp/files/99/0",
+        "/riffapp/files/1/x",
+        f"/riffapp/files/{'9' * 40}/0",
+    ],
+)
 def test_what_is_not_there_is_404(database: Database, work: Work, path: str) -> None:
     assert client(database, ANN).get(path).status_code == 404
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from sdcore.conditioning import Context
 from sdcore.denoise import network
-from sdcore.errors import MachineError, ModelError, RequestError
+from sdcore.errors import Interrupted, MachineError, ModelError, RequestError
 from sdcore.models.checkpoint import Checkpoint
 from sdcore.models.circular import circular
 from sdcore.models.load import load
@@ -117,6 +117,27 @@ def test_a_run_that_was_killed_twice_ends_in_the_same_bits(
         )
     )
     assert not equal(whole, before)
+
+
+def test_who_interrupts_has_what_was_learned_by_then(
+    fresh: Callable[[], Checkpoint], tmp_path: Path
+) -> None:
+    def interrupted_at(step: int) -> Callable[[Moment], None]:
+        def on_moment(moment: Moment) -> None:
+            if moment.step == step:
+                raise Interrupted
+
+        return on_moment
+
+    whole = weights(learn(fresh(), tmp_path / "whole", task()))
+    at_1, at_2, again = (
+        weights(learn(fresh(), tmp_path / name, task(), on_moment=interrupted_at(step)))
+        for name, step in (("a", 1), ("b", 2), ("c", 2))
+    )
+    assert equal(at_2, again)
+    assert not equal(at_1, at_2) and not equal(at_2, whole)
+    last = weights(learn(fresh(), tmp_path / "d", task(), on_moment=interrupted_at(3)))
+    assert equal(last, whole)  # of three steps
 
 
 def test_drawing_on_the_way_changes_nothing(
