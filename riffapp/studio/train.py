@@ -56,7 +56,7 @@ from sdcore.train.diffusion import (
 )
 from sdcore.train.export import write_checkpoint
 from sdcore.train.labels import Labels, Table, teach_words
-from sdcore.train.run import Recipe
+from sdcore.train.task import Recipe
 from sdcore.train.tokens import load_tokenizer, write_tokenizer
 
 BARS = 2

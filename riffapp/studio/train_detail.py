@@ -19,7 +19,8 @@ from audio.synth.band import Song, render
 from riffapp.errors import UsageError
 from riffapp.studio.dataset import song_number
 from sdcore.train.autoencoder import roundtrip
-from sdcore.train.run import Recipe, Run
+from sdcore.train.run import Run
+from sdcore.train.task import Recipe
 
 SEED = 31  # of songs that neither the loops model nor its test have
 LOOPS = 1024

@@ -26,7 +26,8 @@ from riffapp.studio.types import BEATS_PER_BAR, MAX_SEED, LoopRequest
 
 if TYPE_CHECKING:
     from sdcore.models.checkpoint import Checkpoint
-    from sdcore.train.own import Learned, Moment, Task
+    from sdcore.train.own import Learned, Moment
+    from sdcore.train.task import Task
 
 KINDS = ("lora", "embedding", "full")
 # Folders of models that results lie in, and how a prompt names them.
@@ -165,10 +166,10 @@ def refuse(wish: OwnTraining) -> None:
 
     Raises UsageError and sdcore's errors as `train_own` does.
     """
-    from sdcore.train import own
+    from sdcore.train import task
 
     named = _named(wish)
-    own.refuse(_task(named, PACES[named.what][0], first=""))
+    task.refuse(_task(named, PACES[named.what][0], first=""))
 
 
 def _named(wish: OwnTraining) -> OwnTraining:
@@ -235,8 +236,7 @@ def _pace(wish: OwnTraining, checkpoint: Checkpoint) -> Pace:
 
 def _task(wish: OwnTraining, pace: Pace, *, first: str) -> Task:
     """The trainer's task; `first` are the words of the first example."""
-    from sdcore.train.own import Task
-    from sdcore.train.run import Recipe
+    from sdcore.train.task import Recipe, Task
 
     steps = pace.steps if wish.steps is None else wish.steps
     recipe = Recipe(

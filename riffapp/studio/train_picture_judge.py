@@ -16,7 +16,8 @@ from riffapp.studio import scenes
 from riffapp.studio.picture_judge import PictureJudge, targets
 from riffapp.studio.scene_drawing import picture
 from sdcore.train.autoencoder import LATENT_NOISE, roundtrip, to_tensor
-from sdcore.train.run import Recipe, Run, batches
+from sdcore.train.run import Run, batches
+from sdcore.train.task import Recipe
 
 SEED = 7
 SCENES = 6144  # drawn for the judge alone, held-out combinations among them

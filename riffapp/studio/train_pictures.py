@@ -39,7 +39,7 @@ from sdcore.train.diffusion import (
     train_diffusion,
 )
 from sdcore.train.export import write_checkpoint
-from sdcore.train.run import Recipe
+from sdcore.train.task import Recipe
 from sdcore.train.tokens import load_tokenizer, write_tokenizer
 
 SEED = 1

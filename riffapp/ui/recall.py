@@ -12,6 +12,7 @@ from typing import Any
 import streamlit as st
 
 _KEPT = "kept"
+_NOTHING = object()
 
 
 def recall(defaults: Mapping[str, Any]) -> None:
@@ -33,6 +34,20 @@ def put(values: Mapping[str, Any]) -> None:
 def remembered(name: str, default: Any = None) -> Any:
     """What a widget of any room says, or said when that room was last drawn."""
     return st.session_state.get(name, st.session_state.get(_KEPT, {}).get(name, default))
+
+
+class Said:
+    """What widgets say, as attributes: also those that are not drawn as things are set now, whose
+    values Streamlit forgets between a run of the script and the next click."""
+
+    def __getattr__(self, name: str) -> Any:
+        found = remembered(name, _NOTHING)
+        if found is _NOTHING:
+            raise AttributeError(f"no widget is called '{name}'")
+        return found
+
+
+said = Said()
 
 
 def drop(names: Iterable[str]) -> None:

@@ -13,6 +13,7 @@ import streamlit as st
 from riffapp.gallery import Work
 from riffapp.jobs.store import OPEN, OVER, Job
 from riffapp.ui import say, serving, visitor
+from riffapp.ui.components import shown
 from riffapp.ui.components.player import Face, Track, player
 from riffapp.ui.components.undo import undo
 from riffapp.ui.components.work_card import card
@@ -109,10 +110,10 @@ def _forming(job: Job) -> None:
     """The picture as it is by now, and how it sounds."""
     picture = serving.live_url(job.id, ".png", job.preview)
     if not (visitor.database().home / "live" / f"{job.id}.wav").exists():
-        st.image(picture, alt=f"What forms of {job.title}, as it is by now")
+        shown.picture(picture, f"What forms of {job.title}, as it is by now", width=256)
         return
     sound = serving.live_url(job.id, ".wav", job.preview)
-    shown = Face(
+    face = Face(
         id=f"live-{job.id}",
         name=f"what forms of {job.title}",
         alt=f"Spectrogram of {job.title} while it forms",
@@ -122,7 +123,7 @@ def _forming(job: Job) -> None:
         rate=44100,
         picture=picture,
     )
-    player(shown, key=f"live_{job.id}")
+    player(face, key=f"live_{job.id}")
 
 
 def _seen(kind: str) -> tuple[object, ...]:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sdcore.models.circular import circular
-from sdcore.train.run import Recipe, Run, batches
+from sdcore.train.run import Run, batches
+from sdcore.train.task import Recipe
 from sdcore.types import Tiling
 
 LATENT_NOISE = 0.05

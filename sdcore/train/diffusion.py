@@ -14,7 +14,8 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from sdcore.models.circular import circular
 from sdcore.train.labels import Labels, Table
-from sdcore.train.run import Recipe, Run, batches
+from sdcore.train.run import Run, batches
+from sdcore.train.task import Recipe
 from sdcore.train.tokens import LENGTH, token_ids
 from sdcore.types import Tiling
 

@@ -21,7 +21,8 @@ from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from sdcore.train.run import Recipe, Run
+from sdcore.train.run import Run
+from sdcore.train.task import Recipe
 from sdcore.train.tokens import token_ids
 
 # The vectors learn so many times faster than what reads them.

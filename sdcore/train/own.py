@@ -32,12 +32,11 @@ from sdcore.models.checkpoint import Checkpoint, Prediction
 from sdcore.models.circular import circular
 from sdcore.models.load import pick_dtype
 from sdcore.prompt import Span
-from sdcore.train.run import Recipe
 from sdcore.train.state import STATE, OwnRun, write_text
-from sdcore.train.subjects import SUBJECTS, Subject, What
+from sdcore.train.subjects import SUBJECTS, Subject
+from sdcore.train.task import Recipe, Task, refuse
 from sdcore.types import Tiling
 
-MAX_RANK, MAX_VECTORS = 512, 64
 _FACTS = "training.json"
 _KEPT = 512  # captions that are read once; one of SDXL's takes 0.6 MB
 
@@ -53,36 +52,6 @@ class Examples:
     latents: Tensor
     captions: tuple[str, ...]
     roll: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Task:
-    """What is to be learned, and how."""
-
-    what: What
-    # What it is called in prompts.
-    name: str
-    recipe: Recipe
-    # Of a LoRA; alpha None is the rank, so that its scale is 1.
-    rank: int = 8
-    alpha: float | None = None
-    # Whether a LoRA changes convolutions too, not attention alone.
-    convolutions: bool = True
-    # Whether the text encoders learn as well, in a LoRA or in full.
-    text: bool = False
-    # Of a textual inversion, and the words whose vectors it begins as.
-    vectors: int = 4
-    begins_as: str = ""
-    clip_skip: int = 1
-    # Share of captions that are shown as empty, so that guidance has something to leave.
-    dropout: float = 0.1
-    # The highest weight, as a signal-to-noise ratio, of a step (Hang et al. 2023,
-    # arXiv:2303.09556); None weighs the prediction's own error alike at all levels.
-    min_snr: float | None = None
-    # Memory for time: what the UNet computed is computed again on the way back.
-    checkpointing: bool = False
-    # An optimiser with 8-bit states, where bitsandbytes is installed.
-    eight_bit: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -288,31 +257,6 @@ def fit_for_training(checkpoint: Checkpoint, task: Task) -> Iterator[None]:
         for learning in (unet, *(tower.encoder for tower in checkpoint.towers)):
             after.callback(learning.requires_grad_, False)
         yield
-
-
-def refuse(task: Task) -> None:
-    """Refuse what can be told from the task alone: numbers out of range, an impossible name.
-
-    Raises RequestError.
-    """
-    recipe = task.recipe
-    bounds: tuple[tuple[str, float, float, float], ...] = (
-        ("rank", task.rank, 1, MAX_RANK),
-        ("vectors", task.vectors, 1, MAX_VECTORS),
-        ("steps", recipe.steps, 1, 10_000_000),
-        ("batch", recipe.batch, 1, 4096),
-        ("rate of learning", recipe.lr, 1e-12, 1),
-        ("alpha", task.rank if task.alpha is None else task.alpha, 1e-6, 1e6),
-        ("dropout", task.dropout, 0, 1),
-        ("min-SNR", 1 if task.min_snr is None else task.min_snr, 1e-3, 1e3),
-    )
-    for name, value, low, high in bounds:
-        if not low <= value <= high:
-            raise RequestError(f"{name} {value:g} is outside {low:g} to {high:g}: give one within")
-    if not task.name or any(c in task.name for c in '<>:/\\"\0'):
-        raise RequestError(
-            f"the name '{task.name}': give one that can stand in a prompt and a file"
-        )
 
 
 def _refuse_examples(checkpoint: Checkpoint, groups: Sequence[Examples], task: Task) -> None:

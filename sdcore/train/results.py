@@ -25,8 +25,9 @@ from sdcore.models.checkpoint import Checkpoint, Family
 from sdcore.models.files import read_json, towers_in
 from sdcore.models.single import write_single
 from sdcore.train.adapters import Adapters
-from sdcore.train.own import Examples, Learned, Task
+from sdcore.train.own import Examples, Learned
 from sdcore.train.subjects import Vectors
+from sdcore.train.task import Task
 
 # As kohya's trainer calls the families.
 _BASES: dict[Family, str] = {"sd1": "sd_v1", "sd2": "sd_v2", "sdxl": "sdxl_base_v1-0"}

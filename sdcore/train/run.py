@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -13,29 +12,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """How long and how fast: `steps` updates of `batch` examples.
-
-    The rate rises linearly over `warmup` steps to `lr` and falls on a cosine to `lr` / 50.
-    """
-
-    steps: int
-    batch: int
-    lr: float
-    warmup: int = 200
-    weight_decay: float = 0.01
-    ema: float = 0.999
-    save_minutes: float = 3.0
-    seed: int = 0
-
-    def rate(self, step: int) -> float:
-        """Learning rate at a step."""
-        if step < self.warmup:
-            return self.lr * (step + 1) / self.warmup
-        x = min(1.0, (step - self.warmup) / max(1, self.steps - self.warmup))
-        return self.lr * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * x)))
+from sdcore.train.task import Recipe
 
 
 @dataclass(eq=False)

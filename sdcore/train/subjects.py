@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -15,9 +15,8 @@ from sdcore.models.checkpoint import Checkpoint, TextTower
 from sdcore.train.adapters import Adapters
 
 if TYPE_CHECKING:
-    from sdcore.train.own import Task
+    from sdcore.train.task import Task, What
 
-What = Literal["lora", "embedding", "full"]
 # Spread of what is added to vectors that would begin alike, as a share of a tower's own.
 _APART = 0.05
 

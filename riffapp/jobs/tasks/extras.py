@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,12 +54,19 @@ class Enlarge:
         first, *more = self.names
         return f"Extras: {first}" + (f" and {len(more)} more" if more else "")
 
-    def refuse(self, library: Library, sizes: Sequence[tuple[int, int]]) -> None:
-        """Nothing, if pictures of these sizes can be done. Raises as doing it would."""
+    def refuse(
+        self,
+        library: Library,
+        sizes: Sequence[tuple[int, int]],
+        *,
+        known: Collection[str] | None = None,
+    ) -> None:
+        """Nothing, if pictures of these sizes can be done. Raises as doing it would; see
+        `refusals.names` for `known`."""
         from sdcore.post.extras import target
         from sdcore.post.upscale import scaled_size
 
-        shelf = names(library)
+        shelf = names(library, known=known)
         for name in filter(None, (self.upscaler, self.second)):
             shelf.upscaler(name)
         shares = {"visibility of upscaler 2": self.share}

@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Literal
 
 from riffapp.jobs.desk import Desk
 from riffapp.jobs.tasks.images import Canvas, Watch, keep
+from riffapp.jobs.tasks.refusals import names, refuse_vae
 from riffapp.studio.images import ImageWish
 from riffapp.studio.series import Axes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from riffapp.studio.library import Library
     from riffapp.studio.series import Series
+    from sdcore.models.shelf import Shelf
     from sdcore.prompt.styles import Style
+    from sdcore.xyz import Cell
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,19 +62,31 @@ class Many:
     def title(self) -> str:
         return self.wish.request.prompt or f"{self.kind}: {type(self.how).__name__.lower()}"
 
-    def refuse(self) -> None:
-        """Nothing, if its parts can be read and are not too many. Raises as making it would."""
+    def refuse(self, library: Library, *, known: Collection[str] | None = None) -> None:
+        """Nothing, if its parts can be read, are not too many, and name what is there.
+
+        Raises as making it would; see `refusals.names` for `known`.
+        """
         from sdcore.prompt import lines, matrix
         from sdcore.xyz import planned
 
         request, how = self.wish.request, self.how
+        shelf = names(library, known=known)
         if isinstance(how, Matrix):
             matrix.matrix(getattr(request, how.over), at_start=how.at_start)
         elif isinstance(how, Lines):
-            lines.read(how.text)
+            found = lines.read(how.text)
+            for checkpoint in {one["checkpoint"] for one in found if "checkpoint" in one}:
+                shelf.checkpoint(checkpoint)
+            _refuse_loras({one.get("prompt", "") for one in found}, shelf)
         else:
             outlined = request if self.canvas is None else self.canvas.outlined(request)
-            planned(outlined, how.x, how.y, how.z, varies=how.varies)
+            cells = planned(outlined, how.x, how.y, how.z, varies=how.varies).cells.values()
+            for checkpoint in set(_checkpoints(cells)):
+                shelf.checkpoint(checkpoint)
+            for vae in {cell.vae for cell in cells}:
+                refuse_vae(library, vae, known=known)
+            _refuse_loras({cell.request.prompt for cell in cells}, shelf)
 
     def perform(self, desk: Desk) -> None:
         """The sheets first, then the pictures."""
@@ -101,3 +116,20 @@ class Many:
         from sdcore.prompt import styles
 
         return {} if self.styles is None else styles.read(self.styles)
+
+
+def _checkpoints(cells: Iterable[Cell]) -> Iterator[str]:
+    """All that the cells of a plot are drawn with, or in part."""
+    for cell in cells:
+        refiner, hires = cell.request.refiner, cell.request.hires
+        own = (cell.checkpoint, refiner and refiner.checkpoint, hires and hires.checkpoint)
+        yield from filter(None, own)
+
+
+def _refuse_loras(prompts: Iterable[str], shelf: Shelf) -> None:
+    """Raises UnknownName for a LoRA that one of the prompts names and nobody has."""
+    from sdcore.prompt import parse, schedule
+
+    parts = (part for prompt in prompts for part in schedule(parse(prompt), steps=1))
+    for name in {lora.name for part in parts for s in part.segments for lora in s.loras}:
+        shelf.lora(name)

@@ -82,9 +82,9 @@ def task(room: str, wish: ImageWish, canvases: Sequence[Canvas] = ()) -> Picture
         canvases = [_inverted(room, canvas) for canvas in canvases]
     wish = _around(room, chosen, wish)
     made = Pictures(wish=wish, canvases=tuple(canvases), rounds=rounds)
-    library = image_table.library()
+    library, known = image_table.library(), image_table.allowed()
     for canvas in canvases or (None,):
-        refuse(library, wish, canvas)
+        refuse(library, wish, canvas, known=known)
     return made
 
 
@@ -135,8 +135,9 @@ def _series(room: str, chosen: str, wish: ImageWish, canvases: Sequence[Canvas])
         styles=image_wish.styles_file(),
         cells=st.session_state[key(room, "cells")],
     )
-    refuse(image_table.library(), wish, canvas)
-    made.refuse()
+    library, known = image_table.library(), image_table.allowed()
+    refuse(library, wish, canvas, known=known)
+    made.refuse(library, known=known)
     return made
 
 

@@ -13,6 +13,7 @@ from riffapp import settings
 from riffapp.errors import RiffappError
 from riffapp.studio import checkpoints
 from riffapp.ui.components.controls import Control, Table, controls
+from riffapp.ui.here import is_here
 
 if TYPE_CHECKING:
     from riffapp.studio.library import Library
@@ -54,6 +55,12 @@ def checkpoint_names() -> dict[str, Any]:
     """The checkpoint of the settings, the embedded ones, and what lies in the folders."""
     own = settings.load().image_checkpoint
     return _as_they_are((own, *checkpoints.names(), *found("checkpoint")))
+
+
+def allowed() -> tuple[str, ...] | None:
+    """The checkpoints that a browser on another machine may ask for by name; None where the one
+    who asks sits here, and may name any file."""
+    return None if is_here() else tuple(checkpoint_names())
 
 
 def vae_names() -> dict[str, Any]:

@@ -18,14 +18,12 @@ import streamlit as st
 
 from riffapp import settings
 from riffapp.errors import UsageError
-from riffapp.settings import Settings
 from riffapp.studio import checkpoints
 from riffapp.studio.images import ImageWish
 from riffapp.ui import map as plan
-from riffapp.ui import say, visitor
+from riffapp.ui import visitor
 from riffapp.ui.components import controls, image_table
 from riffapp.ui.components.controls import key
-from riffapp.ui.here import is_here
 from riffapp.ui.recall import drop, put, recall
 
 if TYPE_CHECKING:
@@ -33,24 +31,21 @@ if TYPE_CHECKING:
     from sdcore.types import ImageRequest
 
 STYLES, WILDCARDS = "styles.csv", "wildcards"
-FOLDER = "Stable-diffusion"  # of checkpoints, in a folder of models
 # Parts that are there only where their box is ticked.
 OPTIONAL = ("variation", "refiner", "faces", "hires", "soft")
 MAX_ROUNDS = 100
 _LIKED = ("width", "height", "steps", "cfg", "sampler", "schedule")
 
 
-def begin(room: str) -> Settings:
+def begin(room: str) -> None:
     """Fill what the session has not chosen yet, and say what the chosen model can draw.
 
     Raises RiffappError for settings that cannot be read.
     """
-    found = settings.load()
-    recall({key(room, "checkpoint"): found.image_checkpoint})
+    recall({key(room, "checkpoint"): settings.load().image_checkpoint})
     liked = _liked(room, st.session_state[key(room, "checkpoint")])
     recall({name: copy(value) for name, value in (_first(room) | liked).items()})
-    _about(room, found)
-    return found
+    _about(room)
 
 
 @cache
@@ -73,7 +68,8 @@ def _liked(room: str, checkpoint: str) -> dict[str, Any]:
     return {key(room, name): value for name, value in told.items()}
 
 
-def _about(room: str, found: Settings) -> None:
+def _about(room: str) -> None:
+    """What the embedded model is, where that is the one, and the way to others."""
     checkpoint = st.session_state[key(room, "checkpoint")]
     if checkpoint not in checkpoints.names():
         return
@@ -82,22 +78,16 @@ def _about(room: str, found: Settings) -> None:
         if checkpoints.has_sound(checkpoint)
         else "is a small one, which knows a few words only"
     )
-    where = say.plain(str(found.models / FOLDER)) if is_here() else "a folder of models"
     with st.container(horizontal=True, vertical_alignment="center", key=f"{room}_about"):
         st.caption(
-            f"The embedded model **{checkpoint}** {paints}. For all else put a Stable Diffusion "
-            f"checkpoint into {where}, or name one of the hub below."
+            f"The embedded model **{checkpoint}** {paints}. For all else load a full one.",
+            width="content",
         )
-        if "models" in plan.rooms():
-            st.button(
-                "Models",
-                key=f"{room}_models",
-                icon=":material/deployed_code:",
-                type="tertiary",
-                on_click=plan.open_room,
-                args=("models",),
-                help="Load a full model: from a file, or from the hub",
-            )
+        st.button(
+            "Models", key=f"{room}_models", icon=":material/deployed_code:", type="tertiary",
+            on_click=plan.open_room, args=("models",),
+            help="Fetch a Stable Diffusion checkpoint, or see where to put its file",
+        )  # fmt: skip
 
 
 # ---- widgets ----------------------------------------------------------------------------------

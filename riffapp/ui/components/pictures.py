@@ -9,7 +9,8 @@ import streamlit as st
 from riffapp.gallery import Work
 from riffapp.jobs.store import OPEN, OVER
 from riffapp.ui import results as queue
-from riffapp.ui import visitor
+from riffapp.ui import say, visitor
+from riffapp.ui.components.undo import undo
 from riffapp.ui.components.work_card import card
 
 _CARD_PX = 260
@@ -18,8 +19,9 @@ _CARD_PX = 260
 def results(kind: str, *, empty: tuple[str, str]) -> None:
     """Everything of a room's, the newest job's pictures first; `empty` is a head and a text for
     when there is nothing yet."""
-    queue._refused(kind)
-    queue._undo()
+    if told := visitor.refusal(kind):
+        say.error(told)
+    undo()
     store, gallery, owner = visitor.store(), visitor.gallery(), visitor.owner()
     opened = store.jobs(owner, kinds=[kind], states=OPEN)
     closed = store.jobs(owner, kinds=[kind], states=OVER, limit=queue.KEPT_JOBS)

@@ -20,7 +20,7 @@ from riffapp.ui.components.source import MAX_MB, TYPES
 
 MOST = 200
 PLACE = "train_samples"
-_TABLE, _NAME, _CAPTION = "train_table", "File", "What it shows"
+_NAME, _CAPTION = "File", "What it shows"
 
 
 def samples() -> tuple[Sample, ...]:
@@ -37,16 +37,17 @@ def samples() -> tuple[Sample, ...]:
     )
     for told in st.session_state.get(f"{PLACE}_refusals", ()):
         say.error(told)
-    found = given()
-    if found:
+    if _table() not in st.session_state:  # the room was left: what was written stays
+        give(st.session_state.get(f"{PLACE}_now", _base()))
+    if _base():
         st.data_editor(
-            {_NAME: [one.name for one in found], _CAPTION: [one.caption for one in found]},
-            key=_TABLE,
-            on_change=_edited,
+            {_NAME: [s.name for s in _base()], _CAPTION: [s.caption for s in _base()]},
+            key=_table(),
             num_rows="delete",
             hide_index=True,
             disabled=[_NAME],
             width="stretch",
+            alt="The files to learn from, and what each of them shows",
             column_config={
                 _CAPTION: st.column_config.TextColumn(
                     help="The words that will call it up: what is heard or seen, commas between",
@@ -54,19 +55,28 @@ def samples() -> tuple[Sample, ...]:
                 )
             },
         )
+    st.session_state[f"{PLACE}_now"] = found = given()
     return found
 
 
 def given() -> tuple[Sample, ...]:
-    """What is in the table, of what is still there."""
-    return tuple(one for one in st.session_state.get(PLACE, ()) if one.path.exists())
+    """What stands in the table, as it was written there."""
+    edits = st.session_state.get(_table())
+    if edits is None:
+        return _base()
+    written = {int(row): cells for row, cells in edits["edited_rows"].items() if _CAPTION in cells}
+    return tuple(
+        replace(sample, caption=written[row][_CAPTION] or "") if row in written else sample
+        for row, sample in enumerate(_base())
+        if row not in edits["deleted_rows"]
+    )
 
 
 def give(samples: Sequence[Sample]) -> None:
     """Put samples into the table, as if they had been uploaded."""
-    st.session_state[PLACE] = tuple(samples)
-    st.session_state[f"{PLACE}_refusals"] = ()
-    st.session_state.pop(_TABLE, None)
+    s = st.session_state
+    s[PLACE] = s[f"{PLACE}_now"] = tuple(one for one in samples if one.path.exists())
+    s[f"{PLACE}_version"] = s.get(f"{PLACE}_version", 0) + 1
 
 
 def caption_of(path: Path, name: str) -> str:
@@ -77,6 +87,18 @@ def caption_of(path: Path, name: str) -> str:
         return own_data.named_words(Path(name))
 
 
+def _base() -> tuple[Sample, ...]:
+    """The samples as they were put into the table."""
+    found: tuple[Sample, ...] = st.session_state.get(PLACE, ())
+    return found
+
+
+def _table() -> str:
+    """The table's key: another one each time that others are put in, so that what was written of
+    those before is not taken for these."""
+    return f"train_table_{st.session_state.get(f'{PLACE}_version', 0)}"
+
+
 def _take() -> None:
     """Check what was uploaded; what is refused says why, and the others stay, with their words."""
     home = visitor.database().home
@@ -84,7 +106,7 @@ def _take() -> None:
     found, told = [], []
     uploaded = st.session_state[f"{PLACE}_upload"] or []
     if len(uploaded) > MOST:
-        told.append(f"{len(uploaded)} files: the first {MOST} are taken")
+        told.append(f"{len(uploaded)} files: at most {MOST} are taken, these are the first")
     for file in uploaded[:MOST]:
         try:
             accepted = uploads.accept(
@@ -101,13 +123,3 @@ def _take() -> None:
         found.append(known.get((path, name), sample))
     give(found)
     st.session_state[f"{PLACE}_refusals"] = tuple(told)
-
-
-def _edited() -> None:
-    """What was written into the table, and which rows were taken out."""
-    edits, there = st.session_state[_TABLE], list(given())
-    for row, cells in edits["edited_rows"].items():
-        if _CAPTION in cells:
-            there[int(row)] = replace(there[int(row)], caption=cells[_CAPTION] or "")
-    gone = set(edits["deleted_rows"])
-    st.session_state[PLACE] = tuple(one for row, one in enumerate(there) if row not in gone)

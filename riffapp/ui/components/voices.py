@@ -12,7 +12,7 @@ from riffapp.errors import UsageError
 from riffapp.jobs.tasks.speech import OWN_VOICE
 from riffapp.ui.components.source import given, source
 from riffapp.ui.here import is_here
-from riffapp.ui.recall import put, recall
+from riffapp.ui.recall import put, recall, said
 
 MODEL = "a model"  # in the place of a language
 RECORDING = "speech_recording"  # the place of the recording
@@ -57,17 +57,17 @@ def voice_box() -> None:
         "Voice", (*known, OWN_VOICE, *models), key="speech_voice", format_func=_called,
         help="espeak speaks these languages at once; of a recording of yours, each sound is found",
     )  # fmt: skip
-    chosen = st.session_state.speech_voice
+    voice = st.session_state.speech_voice
     right.selectbox(
         "Character", tuple(CHARACTERS), key="speech_character", format_func=CHARACTERS.__getitem__,
-        disabled=chosen in (OWN_VOICE, MODEL), help="Of espeak's voices",
+        disabled=voice in (OWN_VOICE, MODEL), help="Of espeak's voices",
     )  # fmt: skip
-    if chosen == OWN_VOICE:
+    if voice == OWN_VOICE:
         source(RECORDING, "Your recording of the script, word by word", "sound")
         st.selectbox(
             "Spoken in", tuple(known), key="speech_language", format_func=known.__getitem__
         )
-    elif chosen == MODEL:
+    elif voice == MODEL:
         st.text_input(
             "The model", key="speech_model", placeholder="coqui:FOLDER or transformers:FOLDER",
             help="On this computer, with #SPEAKER and @LANGUAGE where it has several. Coqui's VITS "
@@ -75,9 +75,9 @@ def voice_box() -> None:
         )  # fmt: skip
 
 
-def said() -> str:
+def chosen() -> str:
     """The name of the voice that is chosen. Raises UsageError for a model without a name."""
-    s = st.session_state
+    s = said
     if s.speech_voice == OWN_VOICE:
         return OWN_VOICE
     if s.speech_voice == MODEL:
@@ -92,7 +92,7 @@ def said() -> str:
 
 def recording() -> Path | None:
     """The recording, where it is the voice. Raises UsageError where it is to be and is not."""
-    if st.session_state.speech_voice != OWN_VOICE:
+    if said.speech_voice != OWN_VOICE:
         return None
     found = given(RECORDING)
     if found is None:

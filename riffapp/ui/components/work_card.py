@@ -55,8 +55,13 @@ def face(work: Work, *, play: bool) -> Face:
     assert sound is not None  # only what sounds has a player
     params = None if "params" not in facts else SpectrogramParams.from_json(facts["params"])
     parts = [one for one in work.files if one.role == "part"]
+    mixer = facts.get("mixer", {})
     tracks = [
-        Track(name=one.name, url=serving.url(work, work.files.index(one), wav=True))
+        Track(
+            name=one.name,
+            url=serving.url(work, work.files.index(one), wav=True),
+            **mixer.get(one.name, {}),
+        )
         for one in parts or (sound,)
     ]
     return Face(

@@ -181,7 +181,8 @@ def _task() -> Enlarge:
         faces=faces,
     )
     task = replace(plain, **_larger(s)) if s["upscale_on"] else plain
-    task.refuse(image_table.library(), [size_of(one.path) for one in found])
+    sizes = [size_of(one.path) for one in found]
+    task.refuse(image_table.library(), sizes, known=image_table.allowed())
     return task
 
 

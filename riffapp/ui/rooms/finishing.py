@@ -13,6 +13,7 @@ from riffapp.jobs.tasks.finished import DEMUCS, Clipping, Exporting, OfSound, Pa
 from riffapp.studio.arrange import Cuts, Export, Retiming
 from riffapp.ui import visitor
 from riffapp.ui.here import is_here
+from riffapp.ui.recall import said
 
 _HALVES = "Harmonic and percussive"
 _TIMES = {"As it is": 1.0, "Half time": 2.0, "Double time": 0.5}
@@ -115,7 +116,7 @@ def clip_form() -> None:
 
 
 def exporting(file: Mapping[str, Any], kept: Mapping[str, Any]) -> Exporting:
-    s = st.session_state
+    s = said
     wish = Export(
         lufs=s.spectrogram_lufs,
         true_peak_db=s.spectrogram_peak,
@@ -127,7 +128,7 @@ def exporting(file: Mapping[str, Any], kept: Mapping[str, Any]) -> Exporting:
 
 
 def stretching(file: Mapping[str, Any], kept: Mapping[str, Any]) -> Stretching:
-    s = st.session_state
+    s = said
     wish = Retiming(
         bpm=s.spectrogram_new_bpm,
         from_bpm=s.spectrogram_from_bpm,
@@ -139,7 +140,7 @@ def stretching(file: Mapping[str, Any], kept: Mapping[str, Any]) -> Stretching:
 
 
 def parting(file: Mapping[str, Any], kept: Mapping[str, Any]) -> Parting:
-    s = st.session_state
+    s = said
     if s.spectrogram_model is None or not is_here():
         return Parting(**file, **kept)
     weights = Path(s.spectrogram_weights.strip()).expanduser()
@@ -147,7 +148,7 @@ def parting(file: Mapping[str, Any], kept: Mapping[str, Any]) -> Parting:
 
 
 def clipping(file: Mapping[str, Any], kept: Mapping[str, Any]) -> Clipping:
-    s = st.session_state
+    s = said
     by_bars = s.spectrogram_by == "Bars"
     wish = Cuts(
         count=s.spectrogram_count,

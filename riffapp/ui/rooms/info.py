@@ -11,10 +11,11 @@ from riffapp.gallery import Role
 from riffapp.jobs.worker import sentence_for
 from riffapp.studio import info
 from riffapp.ui import map as plan
-from riffapp.ui import restore, say
+from riffapp.ui import say
 from riffapp.ui.components import image_fill
 from riffapp.ui.components.source import give, source
 from riffapp.ui.map import Room
+from riffapp.ui.restore import Restored, bring, restored
 from riffapp.ui.results import placeholder
 
 KIND = "info"
@@ -41,13 +42,29 @@ def page() -> None:
         if path is None:
             placeholder("quiet", *_EMPTY)
             return
+        said, found = _known(path)
+        if isinstance(said, str):
+            say.error(said)
+            return
+        _told(said)
+        _send(path, said, found)
+
+
+def _known(path: Path) -> tuple[dict[str, Any] | str, Restored | None]:
+    """What a file says, or the sentence that refuses it, and what it was made with; read once."""
+    before: Any = st.session_state.get(f"{KIND}_known")
+    if before is None or before[0] != path:
+        said: dict[str, Any] | str
         try:
             said = info.facts(str(path))
         except Exception as error:  # a defect is a sentence too, with its traceback in the log
-            say.error(sentence_for(error))
-            return
-        _told(said)
-        _send(path, said)
+            said = sentence_for(error)
+        try:
+            found = restored(path)
+        except Exception:  # no room could take it: what it does say is shown all the same
+            found = None
+        st.session_state[f"{KIND}_known"] = before = (path, said, found)
+    return before[1], before[2]
 
 
 def _told(said: dict[str, Any]) -> None:
@@ -62,31 +79,27 @@ def _told(said: dict[str, Any]) -> None:
     st.code("\n".join(info.lines(left)), language=None, wrap_lines=True)
 
 
-def _send(path: Path, said: dict[str, Any]) -> None:
+def _send(path: Path, said: dict[str, Any], found: Restored | None) -> None:
     """Where the settings, or the file itself, can be gone on with."""
-    with st.container(horizontal=True, key=f"{KIND}_send"):
-        if said.get("parameters"):
-            for name in _IMAGE_ROOMS:
-                _button(f"Send to {name}", f"to_{name}", _read, name, said["parameters"])
-        else:
-            _to_its_room(path)
-        role: Role = "picture" if path.suffix in _PICTURES else "sound"
-        for room in plan.rooms().values():
-            place = (room.takes or {}).get(role)
-            if place is not None and room.key != KIND:
-                label = f"{role.capitalize()} to {room.title}"
-                _button(label, f"give_{room.key}", _give, place, path, room.key)
-
-
-def _to_its_room(path: Path) -> None:
-    try:
-        found = restore.restored(path)
-    except Exception:  # it says nothing that a room could take; what it does say stands above
-        return
-    title = plan.rooms()[found.kind].title
-    _button(f"Send to {title}", "restore", plan.restore, found.kind, found.task)
-    for note in found.notes:
+    for note in () if found is None else found.notes:
         say.warning(note)
+    with st.container(horizontal=True, key=f"{KIND}_send"):
+        if found is not None:
+            _button(f"Send to {plan.rooms()[found.kind].title}", "restore", bring, found)
+        for name in _IMAGE_ROOMS if said.get("parameters") else ():
+            if found is None or found.kind != name:
+                _button(f"Send to {name}", f"to_{name}", _read, name, said["parameters"])
+        role: Role = "picture" if path.suffix in _PICTURES else "sound"
+        takers = [r for r in plan.rooms().values() if role in (r.takes or {}) and r.key != KIND]
+        st.menu_button(
+            f"Send the {role} itself to",
+            [room.key for room in takers],
+            format_func=lambda name: plan.rooms()[name].title,
+            key=f"{KIND}_give",
+            icon=":material/send:",
+            on_click=_give,
+            args=(role, path),
+        )
 
 
 def _button(label: str, name: str, then: Any, *args: Any) -> None:
@@ -101,9 +114,12 @@ def _read(room: str, text: str) -> None:
     plan.open_room(room)
 
 
-def _give(place: str, path: Path, room: str) -> None:
-    give(place, path, name=st.session_state.get(f"{GIVEN}_name", path.name))
-    plan.open_room(room)
+def _give(role: Role, path: Path) -> None:
+    chosen: str | None = st.session_state.get(f"{KIND}_give")
+    if chosen is not None:
+        place = (plan.rooms()[chosen].takes or {})[role]
+        give(place, path, name=st.session_state.get(f"{GIVEN}_name", path.name))
+        plan.open_room(chosen)
 
 
 ROOMS = (

@@ -10,10 +10,10 @@ import streamlit as st
 from riffapp import settings
 from riffapp.errors import RiffappError, UsageError
 from riffapp.jobs.tasks.merge import KIND, SUFFIX, Merge
+from riffapp.studio import inventory
 from riffapp.ui import say, visitor
 from riffapp.ui.components import image_table
 from riffapp.ui.components.controls import key
-from riffapp.ui.components.image_wish import FOLDER
 from riffapp.ui.here import is_here
 from riffapp.ui.map import Room
 from riffapp.ui.recall import put, recall
@@ -47,7 +47,7 @@ _FIRST: dict[str, Any] = {
 }
 _EMPTY = (
     "Your recipes appear here.",
-    "The merged checkpoint itself goes to your models, where every image room finds it at once.",
+    "The merged checkpoint itself goes beside model A, and every image room finds it at once.",
 )
 
 
@@ -87,9 +87,13 @@ def _files(kind: Any) -> dict[str, str]:
 
 
 def _controls(models: dict[str, str], vaes: dict[str, str]) -> None:
+    if not is_here():
+        st.markdown("Models are merged on the computer that riffapp runs on.")
+        return
     if not models:
-        where = f" into {settings.load().models / FOLDER}" if is_here() else ""
-        say.warning(f"no single-file checkpoint is here: put {SUFFIX} files{where}, then merge")
+        places = {place.kind: place.folder for place in inventory.places(settings.load())}
+        where = places["checkpoint"]
+        say.warning(f"no single-file checkpoint is here: put {SUFFIX} files into {where}")
     wanted = WANTED[st.session_state[key(KIND, "method")]]
     for letter, label in _LETTERS.items():
         hint = "Choose a checkpoint" if letter in wanted else "Not for this method"
@@ -139,7 +143,7 @@ def _task() -> Merge:
     name = s["name"].strip() or _named([Path(model).stem for model in chosen], s)
     task = Merge(
         models=tuple(chosen),
-        folder=str(settings.load().models / FOLDER),
+        folder=str(Path(chosen[0]).parent),  # where its tokenizer is, if it has one beside it
         name=name.removesuffix(SUFFIX),
         method=METHODS[s["method"]],
         multiplier=s["multiplier"],

@@ -18,7 +18,7 @@ from riffapp.ui import say, visitor
 from riffapp.ui.components import sound_settings
 from riffapp.ui.components.source import give, given, source
 from riffapp.ui.map import Room
-from riffapp.ui.recall import put, recall
+from riffapp.ui.recall import put, recall, said
 from riffapp.ui.results import results
 from riffapp.ui.rooms import finishing
 
@@ -163,7 +163,7 @@ def _task(tool: Tool) -> OfFile:
 
 
 def _drawing(file: Mapping[str, Any], _: Mapping[str, Any]) -> Drawing:
-    s = st.session_state
+    s = said
     checkpoint = settings.load().checkpoint
     return Drawing(
         **file, bpm=s.spectrogram_bpm, stereo=s.spectrogram_stereo, checkpoint=checkpoint
@@ -171,17 +171,17 @@ def _drawing(file: Mapping[str, Any], _: Mapping[str, Any]) -> Drawing:
 
 
 def _playing(file: Mapping[str, Any], kept: Mapping[str, Any]) -> Playing:
-    s = st.session_state
+    s = said
     quality, rate = s.spectrogram_quality, s.spectrogram_own_rate
     return Playing(**file, **kept, bpm=s.spectrogram_bpm, quality=quality, rate=rate)
 
 
 def _refining(file: Mapping[str, Any], kept: Mapping[str, Any]) -> Refining:
-    return Refining(**file, **kept, quality=st.session_state.spectrogram_quality)
+    return Refining(**file, **kept, quality=said.spectrogram_quality)
 
 
 def _hearing(file: Mapping[str, Any], _: Mapping[str, Any]) -> Hearing:
-    s = st.session_state
+    s = said
     return Hearing(**file, melody=s.spectrogram_melody, loop_bars=s.spectrogram_loop_bars)
 
 

@@ -20,7 +20,7 @@ from riffapp.ui.components.source import give, given, source
 from riffapp.ui.components.wish import KEYS
 from riffapp.ui.components.words_box import words_box
 from riffapp.ui.map import Room
-from riffapp.ui.recall import put, recall
+from riffapp.ui.recall import put, recall, said
 from riffapp.ui.results import results
 
 BED, SCRIPT = "speech_bed", "speech_file"  # places of files
@@ -259,10 +259,10 @@ def _task(sound: Sound) -> Speech:
     """What the widgets say. Raises what refuses it."""
     from riffapp.studio.speech import SpeechRequest
 
-    s = st.session_state
+    s = said
     request = SpeechRequest(
         script=s.speech_script,
-        voice=voices.said(),
+        voice=voices.chosen(),
         voices=_cast(s.speech_cast),
         mode=s.speech_mode,
         strength=s.speech_strength / 100,
@@ -290,7 +290,7 @@ def _settings() -> Any:
     from audio.align import melody_text
     from audio.align.settings import Settings as Fit
 
-    s = st.session_state
+    s = said
     notes = s.speech_notes.strip()
     return Fit(
         starts_on=s.speech_start,
@@ -309,12 +309,12 @@ def _settings() -> Any:
 def _balance() -> Any:
     from audio.voice_over import Balance
 
-    s = st.session_state
+    s = said
     return Balance(margin_lu=s.speech_above, lufs=s.speech_lufs, true_peak_db=s.speech_peak)
 
 
 def _bed(sound: Sound) -> Bed:
-    s = st.session_state
+    s = said
     if s.speech_under == SOUND:
         path = given(BED)
         if path is None:

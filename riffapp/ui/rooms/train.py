@@ -19,7 +19,7 @@ from riffapp.ui.components import samples
 from riffapp.ui.figures import span
 from riffapp.ui.here import is_here
 from riffapp.ui.map import Room
-from riffapp.ui.recall import put, recall
+from riffapp.ui.recall import put, recall, said
 from riffapp.ui.results import results
 
 FILES, FOLDER = "Files", "A folder on this computer"
@@ -118,9 +118,9 @@ def _material() -> bool:
 
 def _folder() -> Path | None:
     """The folder on this computer, where one is to be learned from."""
-    if st.session_state.train_from != FOLDER or not is_here():
+    if said.train_from != FOLDER or not is_here():
         return None
-    return Path(st.session_state.train_folder.strip()).expanduser()
+    return Path(said.train_folder.strip()).expanduser()
 
 
 def _wish() -> None:
@@ -137,7 +137,7 @@ def _wish() -> None:
 
 def _outlook(checkpoint: str, of_pictures: bool) -> str:
     """How long it will take, in a sentence."""
-    s = st.session_state
+    s = said
     is_small = checkpoint in checkpoints.names()
     pace = PACES[s.train_what][0 if is_small else 1]
     steps, batch = s.train_steps or pace.steps, s.train_batch or pace.batch
@@ -152,7 +152,7 @@ def _outlook(checkpoint: str, of_pictures: bool) -> str:
 
 
 def _advanced(of_pictures: bool) -> None:
-    s = st.session_state
+    s = said
     st.text_input(
         "Trigger word", key="train_trigger", max_chars=60,
         help="Stands before the other words of each caption; of a new word that is its name",
@@ -195,7 +195,7 @@ def _advanced(of_pictures: bool) -> None:
 
 def _task(found: Settings, checkpoint: str) -> Training:
     """What the widgets say. Raises what refuses it."""
-    s = st.session_state
+    s = said
     name = s.train_name.strip()
     if not name:
         raise UsageError("it has no name: give the word that prompts will call it by")

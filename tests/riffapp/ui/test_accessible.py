@@ -34,7 +34,8 @@ def test_no_room_has_a_serious_fault(server: Any, chrome: Any, scheme: str) -> N
     chrome.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
     faults = {}
     for key in plan.rooms():
-        chrome.open(f"{server.url}/{key}", until="[data-testid=stMain] h1")
+        path = "" if key == "loop" else key  # the first page has no path of its own
+        chrome.open(f"{server.url}/{path}", until="[data-testid=stMain] h1")
         chrome.rest()
         chrome.driver.execute_script(AXE)
         if found := chrome.driver.execute_async_script(RUN):

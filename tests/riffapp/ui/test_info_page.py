@@ -68,17 +68,20 @@ def test_a_picture_s_parameters_are_shown_and_go_to_an_image_room(
     give(at, path)
     assert at.code[0].value == TEXT  # as text, whatever it says
     assert "size: 64 x 64" in said(at) and str(path.parent) not in said(at)
-    at.button(key="info_to_txt2img").click().run()
-    assert not at.exception and at.title[0].value == "txt2img"
-    assert at.text_area(key="txt2img_negative").value == "fog"
-    assert at.number_input(key="txt2img_seed").value == 42
-    assert at.selectbox(key="txt2img_sampler").value == "Euler"
+    for button, room in (("info_restore", "txt2img"), ("info_to_img2img", "img2img")):
+        at.button(key=button).click().run()
+        assert not at.exception and at.title[0].value == room
+        assert at.text_area(key=f"{room}_negative").value == "fog"
+        assert at.number_input(key=f"{room}_seed").value == 42
+        assert at.selectbox(key=f"{room}_sampler").value == "Euler"
+        at.session_state["going"] = "info"
+        at.run()
 
 
 def test_the_picture_itself_goes_to_img2img_and_extras(at: AppTest, picture: Path) -> None:
     give(at, picture)
     assert "does not say how it was made" in " ".join(text.value for text in at.markdown)
-    at.button(key="info_give_img2img").click().run()
+    at.menu_button(key="info_give").click("img2img").run()
     assert at.title[0].value == "img2img"
     assert at.session_state["img2img_picture"].read_bytes() == picture.read_bytes()
     assert at.number_input(key="img2img_width").value == 64

@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from riffapp import settings
 from riffapp.gallery import Work
 from riffapp.jobs import wire
+from riffapp.ui.rooms import merger
 
 Worked = Callable[[AppTest], AppTest]
 Works = Callable[[], list[Work]]
@@ -21,8 +22,9 @@ NAME = "model.diffusion_model.out.0.weight"
 
 
 @pytest.fixture
-def at(opened: Callable[..., AppTest], own_home: Path) -> AppTest:
-    """The room, with two models in the home's own folder."""
+def at(opened: Callable[..., AppTest], own_home: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """The room as who sits at this machine sees it, with two models in the home's own folder."""
+    monkeypatch.setattr(merger, "is_here", lambda: True)
     folder = own_home / "models" / "Stable-diffusion"
     folder.mkdir(parents=True)
     for name, value in (("one", 1.0), ("three", 3.0)):
@@ -102,6 +104,15 @@ def test_a_refusal_is_a_sentence_and_nothing_is_written(
     assert len(list((own_home / "models").rglob("*.safetensors"))) == 2
 
 
-def test_without_models_the_page_says_what_to_do(opened: Callable[..., AppTest]) -> None:
+def test_who_sits_elsewhere_merges_nothing(at: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(merger, "is_here", lambda: False)
+    at.run()
+    assert not at.button and "on the computer that riffapp runs on" in at.markdown[-1].value
+
+
+def test_without_models_the_page_says_what_to_do(
+    opened: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(merger, "is_here", lambda: True)
     page = opened("merger")
     assert "No single-file checkpoint is here" in page.warning[0].value.replace("\\", "")

@@ -15,7 +15,7 @@ from sdcore.train.autoencoder import (
     to_tensor,
     train_decoder,
 )
-from sdcore.train.run import Recipe
+from sdcore.train.task import Recipe
 
 RANK = 3
 

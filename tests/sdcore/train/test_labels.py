@@ -8,7 +8,7 @@ import torch
 
 from sdcore.train.diffusion import small_text_encoder, small_unet
 from sdcore.train.labels import Labels, Table, teach_words
-from sdcore.train.run import Recipe
+from sdcore.train.task import Recipe
 from sdcore.train.tokens import load_tokenizer, token_ids, write_tokenizer
 
 WORDS = ("red", "green", "blue")

@@ -20,9 +20,8 @@ from sdcore.models.checkpoint import Checkpoint
 from sdcore.models.circular import circular
 from sdcore.models.load import load
 from sdcore.train import own, state
-from sdcore.train.own import Examples, Learned, Moment, Task, batch, train, weight
-from sdcore.train.run import Recipe
-from sdcore.train.subjects import What
+from sdcore.train.own import Examples, Learned, Moment, batch, train, weight
+from sdcore.train.task import Recipe, Task, What
 
 RECIPE = Recipe(steps=3, batch=2, lr=1e-2, warmup=2, ema=0.9, save_minutes=0.0)
 

@@ -27,9 +27,8 @@ from sdcore.models.lora import Lora, applied, read_lora
 from sdcore.models.single import load_single, write_single
 from sdcore.prompt import Span
 from sdcore.train import own, results
-from sdcore.train.own import Examples, Learned, Task, train
-from sdcore.train.run import Recipe
-from sdcore.train.subjects import What
+from sdcore.train.own import Examples, Learned, train
+from sdcore.train.task import Recipe, Task, What
 
 Folders = Callable[[str, str], Path]
 RECIPE = Recipe(steps=2, batch=2, lr=5e-2, warmup=1, ema=0.5, save_minutes=9.0)

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from sdcore.train.run import Recipe, Run, batches
+from sdcore.train.run import Run, batches
+from sdcore.train.task import Recipe
 
 RECIPE = Recipe(steps=6, batch=2, lr=0.1, warmup=2, ema=0.9)
 

@@ -295,6 +295,24 @@ def test_what_can_be_made_is_not_refused_and_no_hub_is_asked(wish: ImageWish) ->
     refuse(Library(device="cpu"), replace(wish, checkpoint="nobody/nothing"))
 
 
+@pytest.mark.parametrize("name", ["nobody/nothing", "TINY", "FILE"])
+def test_who_sits_elsewhere_reaches_for_no_other_file_and_has_none_fetched(
+    wish: ImageWish, tiny: Path, tmp_path: Path, name: str
+) -> None:
+    file = tmp_path / "other.safetensors"
+    file.touch()
+    library, known = Library(device="cpu"), ["loops", str(tiny)]
+    name = {"TINY": str(tiny.parent), "FILE": str(file)}.get(name, name)
+    refuse(library, wish, known=known)
+    with pytest.raises(SdError, match="unknown checkpoint"):
+        refuse(library, replace(wish, checkpoint=name), known=known)
+    for change in ({"prompt": f"<lora:{file}:1>"}, {"refiner": Refiner(checkpoint=name)}):
+        with pytest.raises(SdError, match="unknown"):
+            refuse(library, replace(wish, request=replace(ASKED, **change)), known=known)
+    with pytest.raises(SdError, match="unknown VAE"):
+        refuse(library, replace(wish, vae=str(file)), known=known)
+
+
 def test_a_sketch_of_another_size_is_refused(tmp_path: Path, layer: Path) -> None:
     Image.new("RGB", (32, 32)).save(tmp_path / "small.png")
     with pytest.raises(SdError, match="a sketch of 64 x 64 pixels on a picture of 32 x 32"):

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from riffapp.errors import UsageError
 from riffapp.gallery import Work
 from riffapp.jobs import wire
 from riffapp.jobs.tasks.images import Canvas
 from riffapp.jobs.tasks.series import Lines, Many, Matrix
 from riffapp.studio.images import ImageWish
+from riffapp.studio.library import Library
 from riffapp.studio.series import Axes
 from sdcore.errors import SdError
 from sdcore.types import ImageRequest
@@ -97,15 +99,23 @@ def test_a_series_may_begin_from_a_picture(
         (Axes(x=Values(axis="Prompt S/R", line="b, c")), "a", "'b' stands in no prompt"),
         (Axes(x=Values(axis="Hires steps", line="1")), "a", "which the request lacks"),
         (Axes(x=Values(axis="Mask blur", line="1")), "a", "which the request lacks"),
+        (Axes(x=Values(axis="Checkpoint name", line="no")), "a", "unknown checkpoint 'no'"),
+        (Axes(x=Values(axis="Refiner checkpoint", line="no")), "a", "unknown checkpoint 'no'"),
+        (Axes(x=Values(axis="VAE", line="no")), "a", "unknown VAE 'no'"),
+        (Axes(x=Values(axis="Prompt", line="<lora:no:1>")), "a", "unknown LoRA 'no'"),
+        (Lines(text="--prompt a --sd_model no"), "a", "unknown checkpoint 'no'"),
+        (Lines(text="<lora:no:1>"), "a", "unknown LoRA 'no'"),
     ],
 )
 def test_what_cannot_be_a_series_is_refused_without_a_model(
     wish: ImageWish, how: Axes | Matrix | Lines, prompt: str, sentence: str
 ) -> None:
-    with pytest.raises(SdError, match=sentence):
-        Many(wish=_worded(wish, prompt), how=how).refuse()
+    with pytest.raises((SdError, UsageError), match=sentence):
+        Many(wish=_worded(wish, prompt), how=how).refuse(Library(device="cpu"))
 
 
 def test_an_axis_of_img2img_is_not_refused_where_there_is_a_picture(wish: ImageWish) -> None:
     canvas = Canvas(picture=Path("nowhere.png"), mask={})
-    Many(wish=wish, how=Axes(x=Values(axis="Mask blur", line="1")), canvas=canvas).refuse()
+    Many(wish=wish, how=Axes(x=Values(axis="Mask blur", line="1")), canvas=canvas).refuse(
+        Library(device="cpu")
+    )

@@ -1,0 +1,202 @@
+"""One whole visit on the embedded checkpoints, in Chromium, from an empty gallery on.
+
+Each room's primary action is pressed as a person would press it, on what the rooms before have
+made; what comes of it is read from the gallery and from the files, not from the page alone.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from audio import files as sound_files
+from riffapp.database import Database
+from riffapp.gallery import Gallery, Work
+from riffapp.jobs.store import Store
+from riffapp.ui import map as plan
+
+
+@pytest.fixture(scope="module")
+def server(serve: Callable[..., Any]) -> Iterator[Any]:
+    with serve() as served:
+        yield served
+
+
+class Visit:
+    """A person at the page, and what they have in the gallery."""
+
+    def __init__(self, server: Any, chrome: Any) -> None:
+        self.server, self.chrome = server, chrome
+        self.database = Database(server.home)
+
+    def go(self, room: str) -> None:
+        """Through the bar above, as a person goes: the session stays."""
+        path = "" if room == "loop" else room
+        link = f"[data-testid=stTopNavDropdownLink][href$='/{path}']"
+
+        def there() -> bool:
+            if not self.chrome.all(link):
+                for section in self.chrome.all("[data-testid=stTopNavSection]"):
+                    if section.text.strip() == plan.rooms()[room].group:
+                        section.click()
+            self.chrome.all(link)[0].click()
+            return True
+
+        self.chrome.eventually(f"a way to {room}", there)
+        self.chrome.rest()
+
+    def press(self, key: str, *, kind: str) -> Work:
+        """Press a room's primary button; the first work of what was asked comes out."""
+        before = self.last()
+        self.chrome.click(f".st-key-{key} button")
+        number = self.chrome.eventually("a job", lambda: self.last() - before and self.last())
+        store = Store(self.database)
+
+        def over() -> bool:
+            job = store.job(number)
+            return job is not None and job.is_over
+
+        self.chrome.eventually(f"the end of {kind}", over)
+        job = store.job(number)
+        assert job is not None and job.state == "succeeded", job and job.reason
+        assert job.kind == kind
+        return Gallery(self.database).of_job(number)[0]
+
+    def last(self) -> int:
+        row = self.database.connection.execute("SELECT COALESCE(MAX(id), 0) FROM jobs").fetchone()
+        return int(row[0])
+
+    def upload(self, place: str, path: Path) -> None:
+        self.chrome.find(f".st-key-{place}_upload input[type=file]").send_keys(str(path))
+        self.chrome.find(f".st-key-{place}_given")
+        self.chrome.rest()
+
+    def send(self, work: Work, *, place: str, to: str) -> None:
+        """By the menu under a work."""
+        self.chrome.click(f".st-key-send_{place}_{work.id} button")
+
+        def chosen() -> bool:
+            for item in self.chrome.all("[role=menuitem], [role=option]"):
+                if item.text.strip() == to:
+                    item.click()
+                    return True
+            return False
+
+        self.chrome.eventually(f"'{to}' in the menu", chosen)
+        self.chrome.rest()
+
+
+@pytest.fixture
+def visit(server: Any, chrome: Any) -> Visit:
+    chrome.open(server.url, until=".st-key-make button")
+    chrome.rest()
+    return Visit(server, chrome)
+
+
+def sound_of(work: Work) -> Path:
+    file = work.file("sound")
+    assert file is not None
+    return file.path
+
+
+def picture_of(work: Work) -> Path:
+    file = work.file("picture")
+    assert file is not None
+    return file.path
+
+
+def pixels(path: Path) -> np.ndarray[Any, Any]:
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("L"))
+
+
+def test_from_an_empty_gallery_through_every_room(visit: Visit) -> None:
+    chrome = visit.chrome
+    visit.go("gallery")
+    assert chrome.all(".st-key-gallery_begin button")  # it says where to begin
+    chrome.click(".st-key-gallery_begin button")
+    chrome.find(".st-key-bpm")
+    chrome.rest()
+
+    chrome.click(".st-key-bars button")  # one bar
+    chrome.rest()
+    loop = visit.press("make", kind="loop")
+    clip = sound_files.read(sound_of(loop))
+    shown = chrome.eventually("its player", lambda: chrome.player("[class*=st-key-work_loop_]"))
+    assert shown["samples"] == clip.n
+    rounds = played(chrome, "[class*=st-key-work_loop_]", 3)
+    assert np.array_equal(rounds, np.tile(clip.samples[0], 3))  # no gap, no seam but the WAV's own
+
+    visit.send(loop, place="loop", to="Sound to sound")
+    chrome.fill("remix_words", "techno drums, acid bass")
+    remix = visit.press("remix_make", kind="remix")
+    assert sound_files.read(sound_of(remix)).n == clip.n
+
+    visit.go("loop")
+    visit.send(loop, place="loop", to="Edit")
+    chrome.fill("edit_words", "trap drums, pluck lead")
+    chrome.fill("edit_high", "400")
+    edit = visit.press("edit_make", kind="edit")
+    before, after = (pixels(picture_of(work)) for work in (loop, edit))
+    assert np.array_equal(before[:40], after[:40])  # the band above stays
+    assert not np.array_equal(before[-20:], after[-20:])
+
+    visit.go("layers")
+    layers = visit.press("layers_make", kind="layers")
+    parts = [file for file in layers.files if file.role == "part"]
+    assert len(parts) >= 2
+    assert len({sound_files.read(part.path).n for part in parts}) == 1
+
+    visit.go("speech")
+    speech = visit.press("speech_make", kind="speech")
+    assert sound_files.read(sound_of(speech)).duration_s > 4
+
+    visit.go("pack")
+    chrome.fill("pack_prompt", "house drums|saw bass")
+    pack = visit.press("pack_make", kind="pack")
+    assert any(file.role == "archive" for file in pack.files)
+
+    visit.go("spectrogram")
+    visit.upload("spectrogram_source", sound_of(loop))
+    drawing = visit.press("spectrogram_make", kind="spectrogram")
+    assert pixels(picture_of(drawing)).shape[1] > 100
+
+    visit.go("gallery")
+    visit.upload("gallery_given", picture_of(loop))
+    chrome.click(".st-key-gallery_given_restore button")
+    chrome.find(".st-key-bpm")
+    chrome.rest()
+    seed = visit.press("make", kind="loop")
+    assert sound_of(seed).read_bytes() == sound_of(loop).read_bytes()
+
+
+def played(chrome: Any, box: str, times: int) -> np.ndarray[Any, Any]:
+    """What the player's own graph renders offline, `times` round: the left channel."""
+    samples = chrome.driver.execute_async_script(
+        """
+        const [box, times, done] = arguments;
+        for (const host of document.querySelectorAll(box + ' [data-testid*=BidiComponent]')) {
+          const figure = host.shadowRoot?.querySelector('figure[data-ready=true]');
+          if (figure) {
+            figure.renderOffline(times).then(({samples}) => {
+              const bytes = new Uint8Array(samples[0].buffer);
+              let text = '';
+              for (let i = 0; i < bytes.length; i += 32768) {
+                text += String.fromCharCode(...bytes.subarray(i, i + 32768));
+              }
+              done(btoa(text));
+            });
+            return;
+          }
+        }
+        done(null);""",
+        box,
+        times,
+    )
+    return np.frombuffer(base64.b64decode(samples), "<f4")
