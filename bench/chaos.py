@@ -32,7 +32,9 @@ from riffapp.studio.plan import plan_loop
 from riffapp.studio.types import LoopRequest
 
 OWNER, WAITING = "chaos", 6
-MOST_S = 4.0  # from a worker's start to its death
+# So many of the kills come within the first seconds of a job at work; the others while the worker
+# itself comes up.
+MID_WORK, MOST_S = 0.85, 1.5
 
 
 class House:
@@ -44,6 +46,9 @@ class House:
         self.store = Store(self.database)
         self.accepted: list[int] = []
         self.server = Server(home, checkpoint=checkpoint)
+
+    def is_busy(self) -> bool:
+        return bool(self.store.jobs(OWNER, states=["running"], limit=1))
 
     def ask(self, rng: random.Random) -> None:
         """Keep some wishes waiting."""
@@ -68,11 +73,13 @@ def chaos(home: Path, *, kills: int, checkpoint: str, seed: int) -> int:
     rng = random.Random(seed)
     house = House(home, checkpoint)
     done: Counter[str] = Counter()
-    for _ in range(kills):
+    for kill in range(kills):
         house.ask(rng)
         house.server.ready()
+        if rng.random() < MID_WORK:
+            eventually("a job at work", house.is_busy)
         time.sleep(rng.uniform(0.0, MOST_S))
-        which = rng.choice(("worker", "worker", "server"))
+        which = "server" if kill % 3 == 1 else "worker"
         if which == "worker":
             house.server.kill_worker()
         else:

@@ -83,6 +83,11 @@ class Models:
             self._library = Library(self._settings.roots, device=self._settings.device)
         return self._library
 
+    def forget(self) -> None:
+        """Let all of it go: something needs the memory, or has changed what lies in the folders."""
+        self._instrument = self._library = None
+        gc.collect()
+
     def note(self) -> None:
         """Write down who works here and what is loaded."""
         told = {"pid": os.getpid(), "checkpoint": self._named, "device": self._settings.device}

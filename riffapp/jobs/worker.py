@@ -21,7 +21,7 @@ from riffapp.database import Database
 from riffapp.errors import RiffappError, blame
 from riffapp.jobs import wire
 from riffapp.jobs.desk import LIVE, Desk, Models, Task
-from riffapp.jobs.store import Job, Store
+from riffapp.jobs.store import Job, State, Store
 from riffapp.settings import Settings
 
 LOCK = "worker.lock"
@@ -45,7 +45,7 @@ class Worker:
         """`read` gives the settings as they are by now; None keeps them."""
         self._database = database
         self._settings = settings
-        self._read = (lambda: settings) if read is None else read
+        self._read = read
         self._store = Store(database)
         self._models = Models(settings)
         self._job: Job | None = None
@@ -57,6 +57,7 @@ class Worker:
             for job in self._store.recover():
                 _LOG.warning("job %d (%s) was cut off", job.id, job.title)
             self._sweep()
+            self._settings.models.mkdir(parents=True, exist_ok=True)  # looked into from the first
             self._models.note()
             self._warm()
             while not self._leaving.is_set():
@@ -79,6 +80,8 @@ class Worker:
 
     def _follow(self) -> None:
         """What a person has set since then holds from this job on."""
+        if self._read is None:
+            return
         with suppress(RiffappError):  # a damaged file changes nothing; the page says it
             found = self._read()
             if found != self._settings:
@@ -90,7 +93,7 @@ class Worker:
         if self._job is not None:
             self._store.give_back(self._job.id)
 
-    def _outcome(self, job: Job) -> tuple[str, str]:
+    def _outcome(self, job: Job) -> tuple[State, str]:
         from sdcore.errors import Cancelled
 
         try:

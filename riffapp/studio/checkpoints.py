@@ -101,6 +101,12 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+def instruments(roots: Sequence[Path] = ()) -> tuple[str, ...]:
+    """What makes sound: embedded names, and folders below those of models that have a sound.json."""
+    below = (path.parent for root in roots for path in sorted(root.glob(f"*/*/{SOUND_FILE}")))
+    return (*(name for name in names() if has_sound(name)), *map(str, below))
+
+
 def folder(ref: str) -> Path:
     """The folder, or single file, that `ref` means; a hub id is fetched into its cache once.
 

@@ -96,12 +96,14 @@ class _Row:
                 )
 
     def _scale(self) -> None:
-        low, high = self.pitches
+        (low, high), written = self.pitches, float("inf")
         for note in range(int(low) + 1, int(high)):
             if note % 12 in self.music.scale and self.music.tonic is not None:
                 y, is_tonic = self._y(note), note % 12 == self.music.tonic
                 self.draw.line((LEFT, y, WIDTH - 10, y), fill=BAR if is_tonic else BEAT)
-                if is_tonic or abs(y - self._y(self._tonic_near(note))) > _LETTER:
+                room = min(written - y, abs(y - self._y(self._tonic_near(note))))
+                if is_tonic or room > _LETTER:
+                    written = y
                     name = f"{NAMES[note % 12]}{note // 12 - 1}"
                     self.draw.text(
                         (6, y - _FONT / 2 - 2), name, INK if is_tonic else FAINT, self.font
@@ -133,8 +135,9 @@ class _Row:
             line = int(np.argmin(free)) if x < free[0] else 0
             if x >= free[line]:  # else what came first stays
                 y = self.top + WAVE + 4 + line * _LETTER
-                self.draw.text((x + 2, y), word.text, INK, self.font)
-                free[line] = x + 4 + self.draw.textlength(word.text, self.font)
+                length = self.draw.textlength(word.text, self.font)
+                self.draw.text((min(x + 2, WIDTH - length - 4), y), word.text, INK, self.font)
+                free[line] = x + 4 + length
 
     def _curve(self, curve: tuple[Samples, Samples], colour: str, width: int) -> None:
         times, hz = curve

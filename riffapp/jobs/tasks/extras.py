@@ -127,9 +127,9 @@ class Enlarge:
             task=desk.packed(self),
             files=(File(role="picture", path=path),),
             facts={
-                "width": done.picture.width,
-                "height": done.picture.height,
                 "parameters": text,
+                "shows": f"{self.names[number]}, made larger",
+                "told": [f"{done.picture.width} x {done.picture.height} pixels"],
             },
             lines=done.notes,
         )

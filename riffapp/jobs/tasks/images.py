@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from sdcore.types import ImageRequest, Step
 
 Way = Literal["img2img", "Sketch", "Inpaint", "Inpaint sketch", "Inpaint upload", "Batch"]
+TITLE_CHARS = 160
 _BETWEEN_S = 0.25  # previews: more often nobody sees
 
 
@@ -97,7 +99,7 @@ class Pictures:
 
     @property
     def title(self) -> str:
-        return self.wish.request.prompt or f"{self.kind} without words"
+        return named(self.wish.request.prompt) or f"{self.kind} without words"
 
     @property
     def each(self) -> int:
@@ -205,14 +207,18 @@ def keep(
         facts={
             "prompt": request.prompt,
             "seed": request.seed,
-            "width": drawn.picture.width,
-            "height": drawn.picture.height,
             "parameters": drawn.text,
             "shows": f"A picture of {request.prompt or 'no words'}",
+            "told": [f"{drawn.picture.width} x {drawn.picture.height} pixels"],
         },
         lines=tuple(note for note in notes if note != SPECTROGRAMS),  # the page says so above
     )
     desk.keep(number, made)
+
+
+def named(prompt: str) -> str:
+    """A prompt as a title: on one line, and not endlessly long."""
+    return textwrap.shorten(prompt, TITLE_CHARS, placeholder=" …")
 
 
 def later(request: ImageRequest, number: int) -> ImageRequest:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +86,7 @@ class Loops:
         )
 
 
-def loop_facts(tempo: Tempo, params: SpectrogramParams, *, closed: bool) -> Mapping[str, Any]:
+def loop_facts(tempo: Tempo, params: SpectrogramParams, *, closed: bool) -> dict[str, Any]:
     """What a player needs to know of a sound on a beat grid and its picture."""
     return {
         "seconds": tempo.samples(params.rate) / params.rate,

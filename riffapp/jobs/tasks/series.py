@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from riffapp.jobs.desk import Desk
-from riffapp.jobs.tasks.images import Canvas, Watch, keep
+from riffapp.jobs.tasks.images import Canvas, Watch, keep, named
 from riffapp.jobs.tasks.refusals import names, refuse_vae
 from riffapp.studio.images import ImageWish
 from riffapp.studio.series import Axes
@@ -43,7 +43,8 @@ class Lines:
 
 @dataclass(frozen=True, kw_only=True)
 class Many:
-    """A series; its wish has its seeds drawn, and no start or mask: those are the canvas's."""
+    """A series. Its wish has its seeds drawn, but where a plot draws one for each cell, and no
+    start or mask: those are the canvas's."""
 
     wish: ImageWish
     how: Axes | Matrix | Lines
@@ -60,7 +61,7 @@ class Many:
 
     @property
     def title(self) -> str:
-        return self.wish.request.prompt or f"{self.kind}: {type(self.how).__name__.lower()}"
+        return named(self.wish.request.prompt) or f"{self.kind}: {type(self.how).__name__.lower()}"
 
     def refuse(self, library: Library, *, known: Collection[str] | None = None) -> None:
         """Nothing, if its parts can be read, are not too many, and name what is there.
@@ -81,7 +82,9 @@ class Many:
             _refuse_loras({one.get("prompt", "") for one in found}, shelf)
         else:
             outlined = request if self.canvas is None else self.canvas.outlined(request)
-            cells = planned(outlined, how.x, how.y, how.z, varies=how.varies).cells.values()
+            axes = how.x, how.y, how.z
+            plan = planned(outlined, *axes, keeps_random=how.keeps_random, varies=how.varies)
+            cells = plan.cells.values()
             for checkpoint in set(_checkpoints(cells)):
                 shelf.checkpoint(checkpoint)
             for vae in {cell.vae for cell in cells}:

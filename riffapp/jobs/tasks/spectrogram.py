@@ -225,7 +225,7 @@ def heard(found: Analysis) -> Iterator[str]:
     )
     if found.chords:
         named_chords = " ".join(chord.name for chord in found.chords[:_NOTES_SHOWN])
-        yield f"Chords, two a bar: {named_chords}{' …' * (len(found.chords) > _NOTES_SHOWN)}"
+        yield f"Chords: {named_chords}{' …' * (len(found.chords) > _NOTES_SHOWN)}"
     if found.melody:
         notes = [f"{NAMES[n.pitch % 12]}{n.pitch // 12 - 1}" for n in found.melody]
         more = " …" * (len(notes) > _NOTES_SHOWN)

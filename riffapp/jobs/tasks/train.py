@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import filecmp
-import gc
 import io
 import itertools
 import shutil
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from riffapp.errors import UsageError
 from riffapp.gallery import File, Made
-from riffapp.jobs.desk import Desk, Models, whole
+from riffapp.jobs.desk import Desk, whole
 from riffapp.jobs.tasks.given import named, second_name
 from riffapp.jobs.tasks.loops import loop_facts
 
@@ -96,7 +95,7 @@ class Training:
         from riffapp.studio import own_data, train_own
 
         desk.step(0, 0, "loading the model")
-        _forget(desk.models)
+        desk.models.forget()  # for its memory; a new word is read when a model is loaded again
         folder = self._laid(work / "data") if self.folder is None else self.folder
         watch = _Watch(desk, work)
         trained = train_own.train_own(
@@ -173,12 +172,6 @@ class Training:
             "into": "loop" if kind == "sounds" else "txt2img",
             "words": ", ".join(filter(None, (self.trigger, caption))),
         }
-
-
-def _forget(models: Models) -> None:
-    """Training takes the memory; and a new word is read when a model is loaded the next time."""
-    models._instrument = models._library = None
-    gc.collect()
 
 
 class _Watch:

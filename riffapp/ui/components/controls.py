@@ -7,13 +7,14 @@ fields of a part's widgets, `laid` fills them from a part.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import streamlit as st
 
-Kind = Literal["whole", "real", "line", "text", "switch", "choice", "several"]
+Kind = Literal["whole", "real", "text", "switch", "choice", "several"]
 # What a browser's number can hold, and a widget therefore.
 _MOST = 2**53 - 1
 
@@ -51,7 +52,7 @@ class Control:
             return list(value)
         if self.kind == "choice":
             return self._label(value)
-        if self.kind in ("line", "text"):
+        if self.kind == "text":
             return "" if value is None else str(value)
         if self.kind == "switch" or value is None:
             return value
@@ -104,7 +105,7 @@ def key(room: str, path: str) -> str:
 
 
 def path(part: str, field: str) -> str:
-    """ "steps" of the request itself, "hires.scale" of a part of it."""
+    """Where a field is: "steps" in the request itself, "hires.scale" in a part of it."""
     return f"{part}.{field}" if part else field
 
 
@@ -142,6 +143,21 @@ def laid(room: str, part: str, table: Table, given: object) -> dict[str, Any]:
     return found
 
 
+def unknown(part: str, table: Table, given: object) -> Iterator[tuple[Control, Any]]:
+    """What a part holds that cannot be chosen here, and the control that shows its default."""
+    for control in table[part]:
+        if control.choices is None or control.kind != "choice" or control.opens:
+            continue
+        value = _of(given, control.field, control.default)
+        if value not in control.choices().values():
+            yield control, value
+
+
+def called(name: str) -> str:
+    """A model as it is shown: of a file, its name."""
+    return Path(name).name if Path(name).is_absolute() else name
+
+
 def _of(given: object, name: str, default: Any) -> Any:
     if isinstance(given, Mapping):
         return given.get(name, default)
@@ -176,8 +192,6 @@ def draw(room: str, table: Table, name: str) -> None:
             st.number_input(**told, step=int(control.step))
         else:
             st.number_input(**told, step=float(control.step), format="%g")
-    elif control.kind == "line":
-        st.text_input(**told)
     elif control.kind == "text":
         st.text_area(**told, height=80)
     else:
@@ -194,4 +208,4 @@ def _choice(control: Control, told: dict[str, Any]) -> None:
         known = list(dict.fromkeys((*known, value)))
     elif value not in known:  # it has gone since
         st.session_state[told["key"]] = control.shown(control.default)
-    st.selectbox(**told, options=known, accept_new_options=control.opens)
+    st.selectbox(**told, options=known, accept_new_options=control.opens, format_func=called)

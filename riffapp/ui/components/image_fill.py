@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -56,8 +56,11 @@ def _said_of(task: Pictures | Many) -> Said:
     )
 
 
-def fill(room: str, said: Said) -> None:
-    """Put a wish into the widgets; styles that its prompts hold are taken out of them."""
+def fill(room: str, said: Said, *, notes: Sequence[str] = ()) -> None:
+    """Put a wish into the widgets; styles that its prompts hold are taken out of them.
+
+    `notes`, and what cannot be chosen here, stand on the page until something is made.
+    """
     from sdcore.prompt import styles as texts
 
     request, mask = said.request, said.mask or {}
@@ -68,14 +71,19 @@ def fill(room: str, said: Said) -> None:
     parts |= {"faces": request.faces, "hires": request.hires}
     parts |= {"start": said.start, "mask": said.mask, "soft": mask.get("soft")}
     values: dict[str, Any] = {}
+    told = list(notes)
     for part, given in parts.items():
         values |= controls.laid(room, part, image_table.table(), given)
+        for control, value in controls.unknown(part, image_table.table(), given):
+            instead = control.shown(control.default)
+            told.append(f"{control.label} '{value}' is not here: {instead} in its place")
     values |= {key(room, f"{part}_on"): parts[part] is not None for part in OPTIONAL}
     values |= {key(room, "styles"): list(names), key(room, "rounds"): said.rounds}
     values |= {key(room, "vae"): said.vae or image_table.AUTOMATIC}
     if said.checkpoint is not None:
         values[key(room, "checkpoint")] = said.checkpoint
     put(values)
+    st.session_state[key(room, "notes")] = tuple(told)
 
 
 def read(room: str, found: Infotext) -> None:
@@ -92,16 +100,14 @@ def read(room: str, found: Infotext) -> None:
         checkpoint = known[found.model]
     elif found.model:
         here = st.session_state.get(key(room, "checkpoint"), settings.load().image_checkpoint)
-        notes.append(f"made with the checkpoint '{found.model}', which is not here: {here} stays")
+        stays = controls.called(here)
+        notes.append(f"made with the checkpoint '{found.model}', which is not here: {stays} stays")
     if vae is not None and vae not in image_table.vae_names():
         notes.append(f"made with the VAE '{vae}', which is not here")
         vae = None
-    if request.sampler not in image_table.sampler_names():
-        notes.append(f"made by the sampler '{request.sampler}', which is unknown here")
     said = Said(request=request, start=found.start, mask=found.mask, checkpoint=checkpoint, vae=vae)
-    fill(room, said)
+    fill(room, said, notes=notes)
     image_scripts.plotted(room, found.extra)
-    st.session_state[key(room, "notes")] = tuple(notes)
 
 
 def parameters(text: str) -> Infotext | None:
@@ -129,7 +135,7 @@ def paste_button(room: str) -> None:
         help="From a picture's text in the prompt box into all fields; of the last picture where "
         "the box is empty",
     )
-    for note in st.session_state.pop(key(room, "notes"), ()):
+    for note in st.session_state.get(key(room, "notes"), ()):
         say.warning(note)
 
 

@@ -127,6 +127,8 @@ def _series(room: str, chosen: str, wish: ImageWish, canvases: Sequence[Canvas])
         wish = replace(wish, request=replace(wish.request, batch=wish.request.batch * rounds))
     elif rounds != 1 or wish.request.batch != 1:
         raise UsageError(f"{chosen} draws one picture of each: set batch count and size to 1")
+    if isinstance(how, Axes) and how.keeps_random:
+        wish = replace(wish, request=replace(wish.request, seed=_typed_seed(room)))
     canvas = canvases[0] if canvases else None
     made = Many(
         wish=wish,
@@ -139,6 +141,12 @@ def _series(room: str, chosen: str, wish: ImageWish, canvases: Sequence[Canvas])
     refuse(library, wish, canvas, known=known)
     made.refuse(library, known=known)
     return made
+
+
+def _typed_seed(room: str) -> int:
+    """The seed before it was drawn."""
+    seed: int = told(room, "")["seed"]
+    return seed
 
 
 def _how(room: str, chosen: str) -> Axes | Matrix | Lines:

@@ -25,7 +25,6 @@ AUTOMATIC, NO_AXIS = "Automatic", "Nothing"
 _whole = partial(Control, kind="whole")
 _real = partial(Control, kind="real", step=0.05)
 _switch = partial(Control, kind="switch")
-_line = partial(Control, kind="line")
 _text = partial(Control, kind="text")
 
 

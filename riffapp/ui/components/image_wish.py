@@ -105,7 +105,8 @@ def model(room: str) -> None:
     known = dict.fromkeys((*image_table.checkpoint_names(), st.session_state[name]))
     left.selectbox(
         "Checkpoint", list(known), key=name, accept_new_options=True, on_change=_forget,
-        args=(room,), help="Choose one, or type a file, a folder or a hub id (owner/name)",
+        args=(room,), format_func=controls.called,
+        help="Choose one, or type a file, a folder or a hub id (owner/name)",
     )  # fmt: skip
     vaes = list(image_table.vae_names())
     if st.session_state[key(room, "vae")] not in vaes:
@@ -114,8 +115,8 @@ def model(room: str) -> None:
 
 
 def _forget(room: str) -> None:
-    """Another checkpoint likes other settings best."""
-    drop(key(room, name) for name in _LIKED)
+    """Another checkpoint likes other settings best; a size that follows a picture stays."""
+    drop(key(room, name) for name in (_LIKED if room == "txt2img" else _LIKED[2:]))
 
 
 def words(room: str) -> None:
@@ -127,8 +128,9 @@ def words(room: str) -> None:
         chosen = st.session_state[key(room, "styles")]
         st.session_state[key(room, "styles")] = [name for name in chosen if name in known]
         st.multiselect(
-            "Styles", known, key=key(room, "styles"), help="Put around the prompts when it is made"
-        )
+            "Styles", known, key=key(room, "styles"), persist_state="session",
+            help="Put around the prompts when it is made",
+        )  # fmt: skip
 
 
 def sampling(room: str) -> None:
@@ -183,7 +185,7 @@ def _seeded(room: str, fact: str | None) -> None:
 
 def optional(room: str, part: str, label: str, *, help: str | None = None) -> bool:
     """A box to tick for what need not be there; whether it is."""
-    return st.checkbox(label, key=key(room, f"{part}_on"), help=help)
+    return st.checkbox(label, key=key(room, f"{part}_on"), help=help, persist_state="session")
 
 
 def hires(room: str) -> None:
@@ -252,6 +254,7 @@ def wish(room: str) -> ImageWish:
 
     Raises UsageError and sdcore's errors.
     """
+    st.session_state.pop(key(room, "notes"), None)  # of what was read before
     label = st.session_state[key(room, "vae")]
     return ImageWish(
         request=_composed(room, _drawn(_request(room), rounds(room))),
@@ -316,8 +319,7 @@ def _composed(room: str, request: ImageRequest) -> ImageRequest:
     """Styles put on, and wildcards drawn by the seed."""
     from sdcore.prompt import compose, wildcards
 
-    names = st.session_state.get(key(room, "styles"), [])  # not drawn where there are none
-    folder = settings.load().home / WILDCARDS
+    names, folder = st.session_state[key(room, "styles")], settings.load().home / WILDCARDS
     lines = wildcards.read(folder) if folder.is_dir() else {}
     if not names and not lines and "{" not in request.prompt + request.negative:
         return request

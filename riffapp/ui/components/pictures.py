@@ -55,6 +55,5 @@ def _pictures(works: Sequence[Work], place: str) -> None:
 def _one(work: Work, place: str) -> None:
     card(work, place=place)
     if text := work.facts.get("parameters"):
-        size = f"{work.facts['width']} x {work.facts['height']}"
-        with st.expander(f"Parameters · {size}", key=f"parameters_{place}_{work.id}"):
+        with st.expander("Parameters", key=f"parameters_{place}_{work.id}"):
             st.code(text, language=None, wrap_lines=True)

@@ -78,7 +78,7 @@ def drawn(place: str, picture: Path) -> Path | None:
     try:
         data = base64.b64decode(url.removeprefix(_PNG), validate=True)
         with Image.open(io.BytesIO(data), formats=["PNG"]) as opened:
-            if opened.size != size_of(picture):
+            if opened.size != size_of(picture) or opened.width * opened.height > MAX_PIXELS:
                 raise ValueError("another size")
             opened.load()
     except (binascii.Error, OSError, SyntaxError, ValueError) as error:

@@ -24,9 +24,10 @@ def sounds(work: Work, *, key: str) -> None:
     """The list, ten to a page, and the player; a click plays, and draws only this anew."""
     if "going" in st.session_state:  # to another room: that is for the whole page
         st.rerun()
-    rows, chosen = work.facts[ROWS], f"{key}_chosen"
-    number = min(st.session_state.get(chosen, 0), len(rows) - 1)
-    player(face_of(work, number, play=chosen in st.session_state), key=f"{key}_player")
+    rows = work.facts[ROWS]
+    number = min(st.session_state.get(f"{key}_chosen", 0), len(rows) - 1)
+    is_new = st.session_state.pop(f"{key}_play", False)
+    player(face_of(work, number, play=is_new), key=f"{key}_player")
     _actions(work, number, key)
     pages = -(-len(rows) // PER_PAGE)
     page = 1 if pages == 1 else int(st.session_state.get(f"{key}_page", 1))
@@ -38,15 +39,16 @@ def sounds(work: Work, *, key: str) -> None:
                 icon=":material/equalizer:" if at == number else ":material/play_arrow:",
                 type="secondary" if at == number else "tertiary",
                 on_click=_choose,
-                args=(chosen, at),
+                args=(key, at),
                 help=f"Play number {at + 1}",
             )
     if pages > 1:
         st.pagination(pages, key=f"{key}_page")
 
 
-def _choose(chosen: str, number: int) -> None:
-    st.session_state[chosen] = number
+def _choose(key: str, number: int) -> None:
+    st.session_state[f"{key}_chosen"] = number
+    st.session_state[f"{key}_play"] = True
 
 
 def facts_of(work: Work, number: int) -> Mapping[str, Any]:

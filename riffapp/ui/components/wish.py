@@ -261,7 +261,7 @@ def _diffusion(settings: Settings, sound: Sound) -> None:
     from sdcore.samplers import SAMPLERS
     from sdcore.schedules import SCHEDULES
 
-    known = tuple(dict.fromkeys((settings.checkpoint, *checkpoints.names())))
+    known = tuple(dict.fromkeys((settings.checkpoint, *checkpoints.instruments(settings.roots))))
     if len(known) > 1:
         st.selectbox(
             "Checkpoint", known, key="checkpoint", format_func=lambda ref: Path(ref).name,

@@ -22,6 +22,7 @@ from riffapp.ui.components.words_box import words_box
 from riffapp.ui.map import Room
 from riffapp.ui.recall import put, recall, said
 from riffapp.ui.results import results
+from riffapp.ui.rooms import speech_fit
 
 BED, SCRIPT = "speech_bed", "speech_file"  # places of files
 WORDS, SOUND = "Made of words", "A sound"
@@ -63,24 +64,6 @@ _FIRST: dict[str, Any] = {
     "speech_bed_bpm": None,
     "speech_bed_key": None,
     "speech_cast": "",
-    "speech_start": "beat",
-    "speech_gap": 0.25,
-    "speech_grid": "1/16",
-    "speech_flow": "dense",
-    "speech_swing": 0,
-    "speech_least": 0.6,
-    "speech_most": 1.8,
-    "speech_pull": 35,
-    "speech_melody": "made",
-    "speech_notes": "",
-    "speech_vibrato": 30.0,
-    "speech_glide": 60.0,
-    "speech_above": 13.0,
-    "speech_lufs": None,
-    "speech_peak": -1.0,
-    "speech_intro": 2,
-    "speech_outro": 2,
-    "speech_mono": False,
 }
 
 
@@ -93,7 +76,7 @@ def page() -> None:
     if begun is None:
         return
     found, sound = begun
-    recall(_FIRST)
+    recall({**_FIRST, **speech_fit.FIRST})
     _take_in()
     with st.container(key="bench"):
         left, right = st.columns([5, 7], gap="large")
@@ -188,9 +171,9 @@ def _sharp(key: str) -> str:
 def _advanced(found: Settings) -> None:
     fit, mix, bed, file = st.tabs(["Fit", "Mix", "Bed", "File"])
     with fit:
-        _fit()
+        speech_fit.fit_form()
     with mix:
-        _mix()
+        speech_fit.mix_form()
     with bed:
         st.caption("How a bed of words is made")
         st.segmented_control("Bars", BARS, key="speech_bars", required=True, help="Of the loop")
@@ -201,55 +184,6 @@ def _advanced(found: Settings) -> None:
             "Other voices of the script", key="speech_cast", height=68,
             placeholder="Anna = en-gb+f2", help="A name and a voice a line",
         )  # fmt: skip
-
-
-def _fit() -> None:
-    from audio.align.music import SUBDIVISIONS
-    from audio.align.settings import FLOWS, MELODIES, STARTS
-
-    left, right = st.columns(2, wrap=False)
-    left.selectbox(
-        "Sentences begin on a", tuple(STARTS), key="speech_start", format_func=str.capitalize
-    )
-    right.number_input("Gap between them (s)", step=0.05, format="%g", key="speech_gap")
-    st.caption("Talk")
-    st.slider("Pull to the key", 0, 100, step=5, key="speech_pull", format="%d %%")
-    st.caption("Rhythmic")
-    left, right = st.columns(2, wrap=False)
-    left.selectbox("Grid", tuple(SUBDIVISIONS), key="speech_grid")
-    right.selectbox("Flow", tuple(FLOWS), key="speech_flow", format_func=str.capitalize)
-    st.slider("Swing", 0, 100, step=5, key="speech_swing", format="%d %%")
-    left, right = st.columns(2, wrap=False)
-    left.number_input("Stretch, least", step=0.1, format="%g", key="speech_least")
-    right.number_input("Stretch, most", step=0.1, format="%g", key="speech_most")
-    st.caption("Sung")
-    st.selectbox(
-        "Melody", tuple(MELODIES), key="speech_melody",
-        format_func=lambda name: f"{name.capitalize()}: {MELODIES[name]}",
-    )  # fmt: skip
-    st.text_input(
-        "Notes instead", key="speech_notes", placeholder="C4 1/4 D4 1/8 - 1/8",
-        help="Notes and their lengths in turn; - is a rest",
-    )  # fmt: skip
-    left, right = st.columns(2, wrap=False)
-    left.number_input("Vibrato (cents)", step=5.0, format="%g", key="speech_vibrato")
-    right.number_input("Glide (ms)", step=10.0, format="%g", key="speech_glide")
-
-
-def _mix() -> None:
-    left, right = st.columns(2, wrap=False)
-    left.number_input(
-        "Voice above the bed (LU)", step=1.0, format="%g", key="speech_above",
-        help="While somebody speaks; the bed ducks as far as that takes",
-    )  # fmt: skip
-    right.number_input(
-        "Loudness (LUFS)", step=1.0, format="%g", key="speech_lufs",
-        placeholder="−16, mono −19", help="Integrated, as podcasts have it",
-    )  # fmt: skip
-    left.number_input("True peak at most (dBTP)", step=0.5, format="%g", key="speech_peak")
-    left.number_input("Bars before the voice", step=1, key="speech_intro")
-    right.number_input("Bars after it", step=1, key="speech_outro")
-    st.toggle("Mono", key="speech_mono")
 
 
 # ---- the task ---------------------------------------------------------------------------------
@@ -266,8 +200,8 @@ def _task(sound: Sound) -> Speech:
         voices=_cast(s.speech_cast),
         mode=s.speech_mode,
         strength=s.speech_strength / 100,
-        settings=_settings(),
-        balance=_balance(),
+        settings=speech_fit.fitted(),
+        balance=speech_fit.balance(),
         intro_bars=s.speech_intro,
         outro_bars=s.speech_outro,
         gap_s=s.speech_gap,
@@ -286,33 +220,6 @@ def _task(sound: Sound) -> Speech:
     return task
 
 
-def _settings() -> Any:
-    from audio.align import melody_text
-    from audio.align.settings import Settings as Fit
-
-    s = said
-    notes = s.speech_notes.strip()
-    return Fit(
-        starts_on=s.speech_start,
-        subdivision=s.speech_grid,
-        swing=s.speech_swing / 100,
-        flow=s.speech_flow,
-        limits=(s.speech_least, s.speech_most),
-        pull=s.speech_pull / 100,
-        melody=s.speech_melody,
-        tones=melody_text.parsed(notes) if notes else None,
-        glide_s=s.speech_glide / 1000,
-        vibrato_cents=s.speech_vibrato,
-    )
-
-
-def _balance() -> Any:
-    from audio.voice_over import Balance
-
-    s = said
-    return Balance(margin_lu=s.speech_above, lufs=s.speech_lufs, true_peak_db=s.speech_peak)
-
-
 def _bed(sound: Sound) -> Bed:
     s = said
     if s.speech_under == SOUND:
@@ -320,7 +227,12 @@ def _bed(sound: Sound) -> Bed:
         if path is None:
             raise UsageError("no bed is given: choose a sound, or have one made of words")
         key = s.speech_bed_key
-        return Bed(file=path, name=s[f"{BED}_name"], bpm=s.speech_bed_bpm, key=key)
+        return Bed(
+            file=path,
+            name=str(st.session_state.get(f"{BED}_name", "")),
+            bpm=s.speech_bed_bpm,
+            key=key,
+        )
     request = LoopRequest(
         prompt=s.speech_words,
         bpm=s.speech_bpm,
@@ -347,7 +259,7 @@ def _cast(text: str) -> tuple[tuple[str, str], ...]:
 
 def fill(task: Speech) -> None:
     """Put a speech's settings into the widgets, its files too."""
-    request, fit, balance = task.request, task.request.settings, task.request.balance
+    request = task.request
     voices.fill(request.voice, task.recording, task.language)
     put(
         {
@@ -355,26 +267,9 @@ def fill(task: Speech) -> None:
             "speech_mode": request.mode,
             "speech_strength": round(100 * request.strength),
             "speech_cast": "\n".join(f"{name} = {voice}" for name, voice in request.voices),
-            "speech_intro": request.intro_bars,
-            "speech_outro": request.outro_bars,
-            "speech_gap": request.gap_s,
-            "speech_mono": request.channels == 1,
-            "speech_start": fit.starts_on,
-            "speech_grid": fit.subdivision,
-            "speech_swing": round(100 * fit.swing),
-            "speech_flow": fit.flow,
-            "speech_least": fit.limits[0],
-            "speech_most": fit.limits[1],
-            "speech_pull": round(100 * fit.pull),
-            "speech_melody": fit.melody,
-            "speech_notes": task.notes,
-            "speech_glide": 1000 * fit.glide_s,
-            "speech_vibrato": fit.vibrato_cents,
-            "speech_above": balance.margin_lu,
-            "speech_lufs": balance.lufs,
-            "speech_peak": balance.true_peak_db,
         }
     )
+    speech_fit.fill(request, notes=task.notes)
     _fill_bed(task)
 
 

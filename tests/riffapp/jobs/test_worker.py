@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -161,6 +161,17 @@ def test_a_running_job_stops_within_a_step(database: Database, act: Callable[...
 
     job = act(work)
     assert job.state == "cancelled" and steps == [0, 1, 2, 3, 4]
+
+
+def test_what_is_set_while_it_works_holds_from_the_next_job_on(
+    database: Database, found: Settings
+) -> None:
+    now = [found]
+    worker = Worker(database, found, read=lambda: now[0])
+    now[0] = replace(found, suffix=".flac")
+    Store(database).submit("ann", "loop", "{}", title="a")
+    assert worker.turn()
+    assert worker._settings.suffix == ".flac"
 
 
 def test_a_worker_that_leaves_puts_its_job_back(

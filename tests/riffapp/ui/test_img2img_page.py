@@ -276,7 +276,7 @@ def test_a_plot_varies_the_start(given: AppTest, work_off: Worked, works: Works)
     put(given, script="X/Y/Z plot", x_axis="Denoising", x_line="0.2, 0.8")
     work_off(press(given))
     (sheet,) = works()
-    assert sheet.kind == "img2img" and sheet.facts["width"] >= 128
+    assert sheet.kind == "img2img" and made(sheet).shape[1] >= 128
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,13 @@ def styles(tmp_path: Path) -> Path:
     return path
 
 
+def _size(work: Work) -> tuple[int, int]:
+    file = work.file("picture")
+    assert file is not None
+    with Image.open(file.path) as made:
+        return made.size
+
+
 def _worded(wish: ImageWish, prompt: str) -> ImageWish:
     return replace(wish, request=replace(wish.request, prompt=prompt))
 
@@ -47,7 +54,7 @@ def test_a_plot_is_one_labelled_sheet_and_its_cells_where_they_are_wanted(
 ) -> None:
     axes = Axes(x=Values(axis="Seed", line="5-6"), y=Values(axis="Steps", line="1, 2"))
     (sheet,) = performed("txt2img", Many(wish=wish, how=axes))
-    assert sheet.facts["width"] > 64 and "Script: X/Y/Z plot" in sheet.facts["parameters"]
+    assert _size(sheet)[0] >= 2 * 32 and "Script: X/Y/Z plot" in sheet.facts["parameters"]
     task = wire.loads(sheet.task, found.home)
     assert task.how.x.line == "5-6"
     works = performed("txt2img", replace(task, cells=True))
@@ -83,10 +90,7 @@ def test_a_series_may_begin_from_a_picture(
     canvas = Canvas(picture=picture, start={"strength": 0.5})
     axes = Axes(x=Values(axis="Denoising", line="0, 1"))
     (sheet,) = performed("img2img", Many(wish=wish, how=axes, canvas=canvas))
-    file = sheet.file("picture")
-    assert sheet.kind == "img2img" and file is not None
-    with Image.open(file.path) as made:
-        assert made.width >= 64
+    assert sheet.kind == "img2img" and _size(sheet)[0] >= 2 * 32
 
 
 @pytest.mark.parametrize(

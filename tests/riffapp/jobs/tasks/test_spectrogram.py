@@ -113,7 +113,7 @@ def test_what_is_heard_is_told_and_written(song: Path, performed: Performed) -> 
     told = "\n".join(work.facts["told"])
     assert "Tempo 120.00 bpm (in the file)" in told and "Bar 1 begins at 0.000 s" in told
     assert f"Key {report['key']} (heard)" in told
-    assert "Chords, two a bar: " in told and "Loops from sample " in told
+    assert "Chords: " in told and "Loops from sample " in told
     bpm, notes = midi.read_notes(named(work, ".mid"))
     assert bpm == pytest.approx(120, abs=0.01)
     assert len(notes) >= len(report["melody"]) > 0
