@@ -102,7 +102,7 @@ def names() -> tuple[str, ...]:
 
 
 def instruments(roots: Sequence[Path] = ()) -> tuple[str, ...]:
-    """What makes sound: embedded names, and folders below those of models that have a sound.json."""
+    """What makes sound: embedded names, and folders below `roots` that have a sound.json."""
     below = (path.parent for root in roots for path in sorted(root.glob(f"*/*/{SOUND_FILE}")))
     return (*(name for name in names() if has_sound(name)), *map(str, below))
 

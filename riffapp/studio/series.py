@@ -130,11 +130,13 @@ def matrix(
         wishes.append(replace(wish, request=one))
     series = _in_turn(library, wishes, on_step=on_step)
 
+    lacking = len(wishes) - len(series.pictures)  # of a series that was stopped
+
     def legends(labels: Sequence[Any]) -> list[list[Label]]:
         return [[Label(text=one.text, is_active=one.is_on) for one in label] for label in labels]
 
     whole = sheet(
-        [one.picture for one in series.pictures],
+        [*(one.picture for one in series.pictures), *[None] * lacking],
         columns=columns,
         column_labels=legends(found.columns),
         row_labels=legends(found.rows) if len(found.rows) > 1 else (),
@@ -205,6 +207,8 @@ def _in_turn(library: Library, wishes: Sequence[ImageWish], *, on_step: Report) 
         report.finished += 1
         pictures += drawn
         notes += said
+        if report.is_stopped:
+            break
     return Series(pictures=tuple(pictures), notes=tuple(dict.fromkeys(notes)))
 
 
@@ -217,8 +221,15 @@ class _Counted:
 
     def __init__(self, report: Report, wishes: int) -> None:
         self.finished = 0
+        self.is_stopped = False
         self._report, self._wishes = report, wishes
 
     def __call__(self, step: Step) -> None:
+        from sdcore.errors import Interrupted
+
         run = self.finished * step.runs + step.run
-        self._report(replace(step, run=run, runs=self._wishes * step.runs))
+        try:
+            self._report(replace(step, run=run, runs=self._wishes * step.runs))
+        except Interrupted:
+            self.is_stopped = True
+            raise

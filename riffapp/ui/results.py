@@ -7,6 +7,8 @@ whole page drawn anew only when there is news. So a click is answered whatever t
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -18,6 +20,8 @@ from riffapp.ui.components.player import Face, Track, player
 from riffapp.ui.components.undo import undo
 from riffapp.ui.components.work_card import card
 
+# Draws works at a place, which sets their widgets apart from those elsewhere.
+Show = Callable[[Sequence[Work], str], None]
 POLL_S = 0.4
 KEPT_JOBS = 6
 
@@ -28,11 +32,15 @@ _PLACE = (
 )
 
 
-def results(kind: str, *, empty: tuple[str, str], play: bool = False) -> None:
+def results(
+    kind: str, *, empty: tuple[str, str], play: bool = False, show: Show | None = None
+) -> None:
     """Everything of a room's; `empty` is a head and a text for when there is nothing yet.
 
-    With `play` the first work that this visit has asked for begins by itself.
+    With `play` the first work that this visit has asked for begins by itself. `show` draws some
+    works at a place, one under another where it is None.
     """
+    show = partial(_cards, play=play) if show is None else show
     _refused(kind)
     undo()
     store, gallery, owner = visitor.store(), visitor.gallery(), visitor.owner()
@@ -40,19 +48,22 @@ def results(kind: str, *, empty: tuple[str, str], play: bool = False) -> None:
     closed = store.jobs(owner, kinds=[kind], states=OVER, limit=KEPT_JOBS)
     made = [(job, gallery.of_job(job.id)) for job in (*reversed(opened), *closed)]
     if opened:
-        watch(kind, _seen(kind))
+        _watch(kind, _seen(kind))
     elif not any(works for _, works in made):
         placeholder("quiet", *empty)
     if closed and (not opened or closed[0].id > opened[0].id):
         _outcome(closed[0], has_works=bool(made and made[0][1]))
     newest, *earlier = [works for _, works in made if works] or [[]]
-    for work in newest:
-        card(work, place=kind, play=play and _is_asked(work))
+    show(newest, kind)
     heard = [work for works in earlier for work in works]
     if heard:
         with st.expander(f"Earlier ({len(heard)})", icon=":material/history:", key=f"{kind}_past"):
-            for work in heard:
-                card(work, place=f"{kind}_past")
+            show(heard, f"{kind}_past")
+
+
+def _cards(works: Sequence[Work], place: str, *, play: bool) -> None:
+    for work in works:
+        card(work, place=place, play=play and _is_asked(work))
 
 
 def placeholder(mood: str, head: str, text: str) -> None:
@@ -62,7 +73,7 @@ def placeholder(mood: str, head: str, text: str) -> None:
 
 
 @st.fragment(run_every=POLL_S)
-def watch(kind: str, seen: tuple[object, ...]) -> None:
+def _watch(kind: str, seen: tuple[object, ...]) -> None:
     """The open jobs of a room, looked at again and again."""
     if _seen(kind) != seen:
         st.rerun()

@@ -13,12 +13,13 @@ from riffapp.jobs.tasks.extras import KIND, Enlarge, Face
 from riffapp.ui import visitor
 from riffapp.ui.components import image_table
 from riffapp.ui.components.controls import key
-from riffapp.ui.components.pictures import results
+from riffapp.ui.components.pictures import pictures
 from riffapp.ui.components.several import Given, give, several
 from riffapp.ui.components.sketch import size_of
 from riffapp.ui.components.source import given, source
 from riffapp.ui.map import Room
 from riffapp.ui.recall import put, recall
+from riffapp.ui.results import results
 
 PICTURE, BATCH = f"{KIND}_picture", f"{KIND}_several"
 SINGLE, MANY = "Single Image", "Batch Process"
@@ -57,7 +58,7 @@ def page() -> None:
     with left:
         _controls()
     with right, st.container(key="results"):
-        results(KIND, empty=_EMPTY)
+        results(KIND, empty=_EMPTY, show=pictures)
 
 
 def fill(task: Enlarge) -> None:

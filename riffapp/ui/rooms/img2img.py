@@ -15,12 +15,13 @@ from riffapp.ui import say, visitor
 from riffapp.ui.components import image_fill, image_scripts
 from riffapp.ui.components import image_wish as wish
 from riffapp.ui.components.controls import key
-from riffapp.ui.components.pictures import results
+from riffapp.ui.components.pictures import pictures
 from riffapp.ui.components.several import Given, give, several
 from riffapp.ui.components.sketch import drawn, lay, size_of, sketch
 from riffapp.ui.components.source import given, source
 from riffapp.ui.map import Room
 from riffapp.ui.recall import put, recall
+from riffapp.ui.results import results
 
 KIND = "img2img"
 PICTURE, MASK, BATCH = f"{KIND}_picture", f"{KIND}_mask_file", f"{KIND}_several"
@@ -55,7 +56,7 @@ def page() -> None:
     with left:
         _controls()
     with right, st.container(key="results"):
-        results(KIND, empty=_EMPTY)
+        results(KIND, empty=_EMPTY, show=pictures)
 
 
 def fill(task: Pictures | Many) -> None:

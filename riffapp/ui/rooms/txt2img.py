@@ -11,8 +11,9 @@ from riffapp.ui import say, visitor
 from riffapp.ui.components import image_fill, image_scripts
 from riffapp.ui.components import image_wish as wish
 from riffapp.ui.components.controls import key
-from riffapp.ui.components.pictures import results
+from riffapp.ui.components.pictures import pictures
 from riffapp.ui.map import Room
+from riffapp.ui.results import results
 
 KIND = "txt2img"
 _EMPTY = (
@@ -35,7 +36,7 @@ def page() -> None:
     with left:
         _controls()
     with right, st.container(key="results"):
-        results(KIND, empty=_EMPTY)
+        results(KIND, empty=_EMPTY, show=pictures)
 
 
 def fill(task: Pictures | Many) -> None:

@@ -175,7 +175,7 @@ class Chrome:
             try:
                 if found := look():
                     return found
-            except (WebDriverException, OSError, IndexError) as error:
+            except (WebDriverException, OSError, IndexError, StopIteration) as error:
                 last = error
             time.sleep(0.05)
         raise AssertionError(f"never came: {what} ({last})")

@@ -115,6 +115,17 @@ def test_a_batch_is_worked_through(
     assert sorted(work.title for work in works()) == ["a", "b"]
 
 
+def test_of_several_uploads_the_good_ones_are_taken_and_the_others_say_why(
+    at: AppTest, picture: Path, work_off: Worked, works: Works
+) -> None:
+    put(at, way="Batch Process", scale=1.5).run()
+    files = [("a.png", picture.read_bytes(), "image/png"), ("b.png", b"<svg/>", "image/png")]
+    at.file_uploader(key="extras_several_upload").set_value(files).run()
+    assert "B.png is a text" in refusals(at)
+    work_off(press(at))
+    assert [work.title for work in works()] == ["a.png"]
+
+
 def test_faces_alone_leave_the_size(picture: Path) -> None:
     faces = (Face(restorer="CodeFormer", visibility=0.8, weight=0.3),)
     task = Enlarge(pictures=(picture,), names=("a",), upscaler="None", to=1.0, faces=faces)

@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from audio import files as sound_files
+from audio.types import Tempo
 from riffapp.database import Database
 from riffapp.gallery import Gallery, Work
 from riffapp.jobs.store import Store
@@ -174,6 +175,59 @@ def test_from_an_empty_gallery_through_every_room(visit: Visit) -> None:
     chrome.rest()
     seed = visit.press("make", kind="loop")
     assert sound_of(seed).read_bytes() == sound_of(loop).read_bytes()
+
+
+def test_through_the_other_rooms(visit: Visit) -> None:
+    chrome = visit.chrome
+    visit.go("journey")
+    choose(chrome, "journey_mode", "Journey")
+    chrome.fill("journey_bars", "2")
+    journey = visit.press("journey_make", kind="journey")
+    assert sound_files.read(sound_of(journey)).n == Tempo(bpm=124, beats=8).samples(44100)
+
+    visit.go("train")
+    chrome.find(".st-key-train_samples_upload input[type=file]").send_keys(str(sound_of(journey)))
+    chrome.fill("train_name", "zorp")
+    chrome.click("[data-testid=stExpander] summary")
+    chrome.fill("train_steps", "2")
+    trained = visit.press("train_make", kind="train")
+    assert "<lora:zorp:1>" in str(trained.facts)
+    assert list((visit.server.home / "models").rglob("zorp.safetensors"))
+
+    visit.go("txt2img")
+    chrome.fill("txt2img_prompt", "house drums")
+    drawn = visit.press("make", kind="txt2img")
+    visit.send(drawn, place="txt2img", to="Extras")
+    larger = visit.press("make", kind="extras")
+    assert pixels(picture_of(larger)).size > 3 * pixels(picture_of(drawn)).size
+
+    visit.go("info")
+    visit.upload("info_given", picture_of(drawn))
+    chrome.eventually("what it says", lambda: "house drums" in chrome.find("body").text)
+
+    visit.go("styles")
+    chrome.fill("styles_name", "oils")
+    chrome.fill("styles_prompt", "oil painting of {prompt}")
+    chrome.click(".st-key-styles_save button")
+    chrome.eventually("a styles.csv", lambda: (visit.server.home / "styles.csv").exists())
+
+    visit.go("models")
+    chrome.eventually("the embedded one", lambda: "loops" in chrome.find("body").text)
+    visit.go("queue")
+    chrome.eventually("what was done", lambda: "Again" in chrome.find("body").text)
+    visit.go("preferences")
+    chrome.find(".st-key-preferences_save button")
+
+
+def choose(chrome: Any, key: str, label: str) -> None:
+    """Click one of several buttons that exclude one another."""
+
+    def clicked() -> bool:
+        next(b for b in chrome.all(f".st-key-{key} button") if b.text.strip() == label).click()
+        return True
+
+    chrome.eventually(label, clicked)
+    chrome.rest()
 
 
 def played(chrome: Any, box: str, times: int) -> np.ndarray[Any, Any]:
