@@ -28,6 +28,7 @@ LOCK = "worker.lock"
 IDLE_S = 0.05
 NICE = 10
 OLD_S = 3600.0
+KEPT_S = 86400.0
 LIVE_S = 60.0  # how long what formed is kept after its end
 _LOG = logging.getLogger(__name__)
 _DEFECT = (
@@ -113,14 +114,18 @@ class Worker:
     def _sweep(self) -> None:
         """Away with what a killed server left half-written among the inputs long ago."""
         for path in (self._database.home / wire.INPUTS).glob("*.part"):
-            if time.time() - path.stat().st_mtime > OLD_S:
-                path.unlink(missing_ok=True)
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime > OLD_S:
+                    path.unlink()
 
     def _tidy(self) -> None:
-        """Away with what formed in earlier jobs; a page may still be looking at the last one."""
+        """Away with what formed in earlier jobs; a page may still be looking at the last one. What
+        the server keeps beside it, small pictures and sounds as WAV, goes after a day."""
         for path in (self._database.home / LIVE).glob("*"):
-            if time.time() - path.stat().st_mtime > LIVE_S:
-                path.unlink(missing_ok=True)
+            limit_s = LIVE_S if path.stem.isdecimal() else KEPT_S
+            with suppress(OSError):  # the server may be writing there, and has folders of its own
+                if time.time() - path.stat().st_mtime > limit_s:
+                    path.unlink()
 
     def _warm(self) -> None:
         """The first loop need not wait for its checkpoint."""

@@ -163,6 +163,20 @@ def test_a_running_job_stops_within_a_step(database: Database, act: Callable[...
     assert job.state == "cancelled" and steps == [0, 1, 2, 3, 4]
 
 
+def test_tidying_leaves_what_the_server_keeps_and_no_folder_stops_it(
+    found: Settings, act: Callable[..., Job]
+) -> None:
+    live = found.home / "live"
+    (live / "7").mkdir(parents=True)
+    names = {"small.webp": 100.0, "old.webp": 1e6, "7.png": 100.0, "8.png": 1.0}
+    for name, age_s in names.items():
+        (live / name).write_bytes(b"x")
+        os.utime(live / name, (time.time() - age_s, time.time() - age_s))
+    os.utime(live / "7", (time.time() - 1e6, time.time() - 1e6))
+    assert act(lambda _: None).state == "succeeded"
+    assert {path.name for path in live.iterdir()} == {"7", "small.webp", "8.png"}
+
+
 def test_what_is_set_while_it_works_holds_from_the_next_job_on(
     database: Database, found: Settings
 ) -> None:
