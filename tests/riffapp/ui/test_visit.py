@@ -7,6 +7,7 @@ made; what comes of it is read from the gallery and from the files, not from the
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -47,10 +48,21 @@ class Visit:
                     if section.text.strip() == plan.rooms()[room].group:
                         section.click()
             self.chrome.all(link)[0].click()
-            return True
+            # Streamlit loses the way to a page when the page that is left asks to be drawn anew
+            # in the same moment, which it does as its job ends: a person clicks again.
+            return self.is_in(room, patience_s=10.0)
 
         self.chrome.eventually(f"a way to {room}", there)
         self.chrome.rest()
+
+    def is_in(self, room: str, *, patience_s: float) -> bool:
+        """Whether the page comes to show a room."""
+        path, end = "" if room == "loop" else room, time.monotonic() + patience_s
+        while self.chrome.driver.current_url.split("?")[0].rpartition("/")[2] != path:
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.05)
+        return True
 
     def press(self, key: str, *, kind: str) -> Work:
         """Press a room's primary button; the first work of what was asked comes out."""
@@ -90,6 +102,8 @@ class Visit:
             return False
 
         self.chrome.eventually(f"'{to}' in the menu", chosen)
+        room = next(key for key, room in plan.rooms().items() if room.title == to)
+        assert self.is_in(room, patience_s=60.0)
         self.chrome.rest()
 
 
