@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from audio import files as sound_files
 from audio.types import Tempo
@@ -22,6 +24,8 @@ from riffapp.database import Database
 from riffapp.gallery import Gallery, Work
 from riffapp.jobs.store import Store
 from riffapp.ui import map as plan
+
+WEIGHT = "model.diffusion_model.out.0.weight"
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +214,27 @@ def test_through_the_other_rooms(visit: Visit) -> None:
     visit.upload("info_given", picture_of(drawn))
     chrome.eventually("what it says", lambda: "house drums" in chrome.find("body").text)
 
+    visit.go("train")
+    chrome.find(".st-key-train_samples_upload input[type=file]").send_keys(str(sound_of(journey)))
+    chrome.find("[data-testid=stDataFrame]")  # its caption can be written
+    chrome.rest()
+    chrome.fill("train_name", "mine")
+    chrome.click(".st-key-bench [data-testid=stExpander] summary")
+    chrome.fill("train_steps", "2")
+    visit.press("train_make", kind="train")
+    assert (visit.server.home / "models" / "Lora" / "mine.safetensors").is_file()
+
+    merged = visit.server.home / "models" / "Stable-diffusion"
+    merged.mkdir(parents=True, exist_ok=True)
+    for name, value in (("one", 1.0), ("three", 3.0)):
+        save_file({WEIGHT: torch.full((4,), value)}, merged / f"{name}.safetensors")
+    visit.go("merger")
+    pick(chrome, "merger_A", "one")
+    pick(chrome, "merger_B", "three")
+    chrome.fill("merger_name", "both")
+    visit.press("make", kind="merger")
+    assert load_file(merged / "both.safetensors")[WEIGHT].tolist() == pytest.approx([1.6] * 4)
+
     visit.go("styles")
     chrome.fill("styles_name", "oils")
     chrome.fill("styles_prompt", "oil painting of {prompt}")
@@ -232,6 +257,17 @@ def choose(chrome: Any, key: str, label: str) -> None:
         return True
 
     chrome.eventually(label, clicked)
+    chrome.rest()
+
+
+def pick(chrome: Any, key: str, option: str) -> None:
+    """Choose from a box that drops down, as one who types does."""
+    from selenium.webdriver.common.keys import Keys
+
+    chrome.find(f".st-key-{key} input").send_keys(option)
+    chrome.find("[role=option]")
+    chrome.find(f".st-key-{key} input").send_keys(Keys.ENTER)
+    time.sleep(0.5)
     chrome.rest()
 
 
