@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +20,24 @@ from riffapp.database import Database
 from riffapp.jobs.store import Store
 
 _CLICK = """
-const done = arguments[arguments.length - 1];
-const field = document.querySelector('.st-key-seed input');
+const done = arguments[arguments.length - 1], began = performance.now();
 const named = (button) => button.innerText.includes('New seed');
-const button = [...document.querySelectorAll('button')].find(named);
-const before = field.value, began = performance.now();
-const look = () => field.value !== before ? done(performance.now() - began)
-                                          : requestAnimationFrame(look);
-button.click();
-look();
+const field = () => document.querySelector('.st-key-seed input')?.value ?? before;
+let before = null;
+const look = () => field() !== before ? done(performance.now() - began)
+                                      : requestAnimationFrame(look);
+const click = () => {  // the button is drawn anew now and then
+  const button = [...document.querySelectorAll('button')].find(named);
+  if (!button) return requestAnimationFrame(click);
+  before = field();
+  button.click();
+  look();
+};
+click();
 """
+
+
+_LONGEST = "[...document.querySelectorAll('.st-key-bars button')].at(-1).click()"
 
 
 def clicks(driver: Any, count: int) -> list[float]:
@@ -53,7 +62,7 @@ def main() -> None:
         find(driver, ".st-key-make button")
         eventually("Advanced", lambda: find(driver, "[data-testid=stExpander] summary")).click()
         find(driver, ".st-key-seed input")
-        find(driver, ".st-key-bars button:last-of-type").click()
+        driver.execute_script(_LONGEST)
         clicks(driver, 5)
         database = Database(home)
         store = Store(database)
@@ -61,13 +70,24 @@ def main() -> None:
             quiet += clicks(driver, args.clicks)
             find(driver, ".st-key-make button").click()
             job = eventually("a running job with a step done", lambda: stepping(database))
-            while (found := store.job(job)) is not None and not found.is_over:
-                busy += clicks(driver, 1)
+            busy += clicks_beside(driver, store, job, args.clicks)
         server.stop()
     for label, times in (("at rest", quiet), ("while a loop is made", busy)):
         middle, late = np.percentile(times, (50, 95))
         print(f"{label}: {len(times)} clicks, median {middle:.0f} ms, p95 {late:.0f} ms")
     print(f"ratio of medians {np.median(busy) / np.median(quiet):.2f}")
+
+
+def clicks_beside(driver: Any, store: Store, number: int, count: int) -> list[float]:
+    """Milliseconds of some clicks while a job is at work, which is stopped then."""
+    taken: list[float] = []
+    while (job := store.job(number)) is not None and not job.is_over:
+        if len(taken) < count:
+            taken += clicks(driver, 1)
+        else:
+            store.cancel(number, owner=job.owner)
+            time.sleep(0.1)
+    return taken
 
 
 def stepping(database: Database) -> int:

@@ -6,13 +6,18 @@ drawn; they are put down here, and taken up again when the room is next opened.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import wraps
+from typing import Any, NoReturn, ParamSpec
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 _KEPT = "kept"
 _NOTHING = object()
+P = ParamSpec("P")
 
 
 def recall(defaults: Mapping[str, Any]) -> None:
@@ -22,6 +27,55 @@ def recall(defaults: Mapping[str, Any]) -> None:
         if name not in st.session_state:
             st.session_state[name] = kept.get(name, value)
         kept[name] = st.session_state[name]
+
+
+def apart(draw: Callable[P, None]) -> Callable[P, None]:
+    """A part of a room that is drawn anew alone when one of its own widgets is used: so the answer
+    comes at once, however much else is on the page. What is set in it is kept like all else.
+
+    Nothing that is drawn outside of it may depend on its widgets.
+    """
+
+    @st.fragment
+    @wraps(draw)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> None:
+        if "going" in st.session_state:  # to another room: that is for the whole page
+            redraw()
+        if _is_alone():
+            _say_again()
+        draw(*args, **kwargs)
+        kept = st.session_state.get(_KEPT, {})
+        kept.update({name: st.session_state[name] for name in kept if name in st.session_state})
+
+    return drawn
+
+
+def _is_alone() -> bool:
+    """Whether a part is drawn now, not the page."""
+    context = get_script_run_ctx()
+    return context is not None and bool(context.fragment_ids_this_run)
+
+
+def _say_again() -> None:
+    """Tell the browser what widgets say, as if it were news.
+
+    A part that is asked for while the page is drawn takes the place of what the page had to say of
+    it. Streamlit's browser side takes its widgets for gone then, and begins them without a value.
+    """
+    for name in st.session_state.get(_KEPT, {}):
+        if name in st.session_state:
+            with suppress(StreamlitAPIException):  # of another part, which is drawn already
+                st.session_state[name] = st.session_state[name]
+
+
+def redraw() -> NoReturn:
+    """Draw the whole page anew, as st.rerun does, unless something else was asked for meanwhile.
+
+    A rerun that is asked for takes the place of one that waits: whoever has just clicked on their
+    way to another room would stay in this one. Anything drawn lets what waits go first.
+    """
+    st.empty()
+    st.rerun()
 
 
 def put(values: Mapping[str, Any]) -> None:

@@ -19,6 +19,7 @@ from riffapp.ui.components import shown
 from riffapp.ui.components.player import Face, Track, player
 from riffapp.ui.components.undo import undo
 from riffapp.ui.components.work_card import card
+from riffapp.ui.recall import redraw
 
 # Draws works at a place, which sets their widgets apart from those elsewhere.
 Show = Callable[[Sequence[Work], str], None]
@@ -76,7 +77,7 @@ def placeholder(mood: str, head: str, text: str) -> None:
 def _watch(kind: str, seen: tuple[object, ...]) -> None:
     """The open jobs of a room, looked at again and again."""
     if _seen(kind) != seen:
-        st.rerun()
+        redraw()
     for job in visitor.store().jobs(visitor.owner(), kinds=[kind], states=OPEN):
         progress(job)
 

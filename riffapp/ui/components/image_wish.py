@@ -24,7 +24,7 @@ from riffapp.ui import map as plan
 from riffapp.ui import visitor
 from riffapp.ui.components import controls, image_table
 from riffapp.ui.components.controls import key
-from riffapp.ui.recall import drop, put, recall
+from riffapp.ui.recall import apart, drop, put, recall
 
 if TYPE_CHECKING:
     from sdcore.prompt.styles import Style
@@ -119,6 +119,7 @@ def _forget(room: str) -> None:
     drop(key(room, name) for name in (_LIKED if room == "txt2img" else _LIKED[2:]))
 
 
+@apart
 def words(room: str) -> None:
     """Prompts and styles, and the way to read a picture's parameters into everything."""
     row(room, "prompt")
@@ -133,6 +134,7 @@ def words(room: str) -> None:
         )  # fmt: skip
 
 
+@apart
 def sampling(room: str) -> None:
     row(room, "sampler", "schedule")
     row(room, "steps", "cfg")
@@ -159,6 +161,7 @@ def batches(room: str) -> None:
         row(room, "batch")
 
 
+@apart
 def seed(room: str) -> None:
     """The seed with dice and reuse, and its neighbours."""
     with st.container(horizontal=True, vertical_alignment="bottom", key=f"{room}_seeds"):
@@ -188,6 +191,7 @@ def optional(room: str, part: str, label: str, *, help: str | None = None) -> bo
     return st.checkbox(label, key=key(room, f"{part}_on"), help=help, persist_state="session")
 
 
+@apart
 def hires(room: str) -> None:
     if not optional(room, "hires", "Hires. fix", help="A second pass, larger"):
         return
@@ -201,11 +205,13 @@ def hires(room: str) -> None:
         row(room, "hires.negative")
 
 
+@apart
 def refiner(room: str) -> None:
     if optional(room, "refiner", "Refiner", help="Another checkpoint that takes over on the way"):
         row(room, "refiner.checkpoint", "refiner.switch_at")
 
 
+@apart
 def faces(room: str) -> None:
     if optional(
         room, "faces", "Restore faces", help="By GFPGAN or CodeFormer, if its file is here"
@@ -214,6 +220,7 @@ def faces(room: str) -> None:
         row(room, "faces.visibility", "faces.weight")
 
 
+@apart
 def advanced(room: str) -> None:
     """All that may stay as it is."""
     with st.expander("Advanced", icon=":material/tune:"):

@@ -27,7 +27,7 @@ from riffapp.studio.types import BPM_RANGE, LoopRequest
 from riffapp.ui import say, serving, visitor
 from riffapp.ui.components.player import Face, Track, pitches
 from riffapp.ui.components.source import given, source
-from riffapp.ui.recall import put, recall
+from riffapp.ui.recall import put, recall, redraw
 from riffapp.ui.results import POLL_S, progress
 
 _RECENT = 100  # jobs and works that are looked through
@@ -259,5 +259,5 @@ def _watched(number: int) -> None:
     """An opening, looked at until it is over."""
     job = visitor.store().job(number, owner=visitor.owner())
     if job is None or job.is_over:
-        st.rerun()
+        redraw()
     progress(job)

@@ -28,7 +28,7 @@ from riffapp.studio.types import (
     LoopRequest,
 )
 from riffapp.ui import say
-from riffapp.ui.recall import drop, put, recall
+from riffapp.ui.recall import apart, drop, put, recall, redraw
 
 DEPTHS = {"16": "16 bit", "24": "24 bit", "float": "32 bit float"}
 _OWN = ("steps", "cfg", "sampler", "schedule")  # what each checkpoint likes best
@@ -88,6 +88,13 @@ def sound_settings(
 
 def drawing(prefix: str, found: Settings) -> None:
     """Words to leave out, seed, checkpoint, and how the picture is drawn and turned into sound."""
+    _drawing(prefix, found, st.session_state[f"{prefix}_checkpoint"])
+
+
+@apart
+def _drawing(prefix: str, found: Settings, checkpoint: str) -> None:
+    if st.session_state[f"{prefix}_checkpoint"] != checkpoint:  # another one knows other words
+        redraw()
     from audio.phase import QUALITIES
     from sdcore.samplers import SAMPLERS
     from sdcore.schedules import SCHEDULES
@@ -119,6 +126,7 @@ def drawing(prefix: str, found: Settings) -> None:
     )  # fmt: skip
 
 
+@apart
 def keeping(
     prefix: str, *, suffixes: Sequence[str] = files.SOUND_SUFFIXES, rate: bool = True
 ) -> None:

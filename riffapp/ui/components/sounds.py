@@ -14,16 +14,15 @@ from riffapp.jobs.tasks.rows import ROWS
 from riffapp.ui import map as plan
 from riffapp.ui import serving
 from riffapp.ui.components.player import Face, Track, pitches, player
+from riffapp.ui.recall import apart
 from riffapp.ui.say import plain
 
 PER_PAGE = 10
 
 
-@st.fragment
+@apart
 def sounds(work: Work, *, key: str) -> None:
     """The list, ten to a page, and the player; a click plays, and draws only this anew."""
-    if "going" in st.session_state:  # to another room: that is for the whole page
-        st.rerun()
     rows = work.facts[ROWS]
     number = min(st.session_state.get(f"{key}_chosen", 0), len(rows) - 1)
     is_new = st.session_state.pop(f"{key}_play", False)

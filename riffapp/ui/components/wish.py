@@ -30,7 +30,8 @@ from riffapp.studio.types import (
 )
 from riffapp.ui import visitor, words
 from riffapp.ui.components.chips import chips
-from riffapp.ui.recall import drop, is_first_visit, put, recall
+from riffapp.ui.components.words_box import unknown
+from riffapp.ui.recall import apart, drop, is_first_visit, put, recall, redraw
 from riffapp.ui.say import plain
 from riffapp.ui.words import Groups
 
@@ -74,14 +75,6 @@ def fill(request: LoopRequest, *, suffix: str | None = None) -> None:
     put({name: getattr(request, name) for name in (*fields, "checkpoint")})
     if suffix is not None:
         put({"suffix": suffix})
-
-
-def link() -> None:
-    """Put what is set into the page's address."""
-    told = {name: st.session_state[name] for name in ("prompt", *_LINKED)}
-    st.query_params.from_dict(
-        {name: str(value) for name, value in told.items() if value not in (None, "")}
-    )
 
 
 def _from_address() -> dict[str, Any]:
@@ -164,6 +157,7 @@ def request() -> LoopRequest:
     )
 
 
+@apart
 def prompt_box(sound: Sound) -> None:
     """The prompt, its chips, and a hint for each word that means nothing to the model."""
     st.text_area(
@@ -174,8 +168,8 @@ def prompt_box(sound: Sound) -> None:
         help="Instruments and moods in your own words. (saw bass:1.3) weighs more, (…:0.7) less.",
     )
     with st.container(key="hints", gap="xsmall"):  # always there, so that nothing below moves house
-        for unknown in prompts.unknown_words(st.session_state.prompt, sound.words):
-            _hint(unknown)
+        for word in prompts.unknown_words(st.session_state.prompt, sound.words):
+            _hint(word)
     known = words.groups(sound)
     if known:
         chips(known, prompt="prompt")
@@ -211,6 +205,7 @@ def _surprise(known: Groups) -> None:
     st.session_state.prompt = words.surprise(known, random.SystemRandom())
 
 
+@apart
 def music() -> None:
     """Tempo, length, key and number of takes: what a musician sets first."""
     left, right = st.columns(2, wrap=False)
@@ -231,15 +226,34 @@ def _key_text(key: str | None) -> str:
 
 def advanced(settings: Settings, sound: Sound) -> None:
     """All that may stay as it is."""
+    _advanced(settings, sound, st.session_state.checkpoint)
+
+
+@apart
+def _advanced(settings: Settings, sound: Sound, checkpoint: str) -> None:
+    if st.session_state.checkpoint != checkpoint:  # another one knows other words
+        redraw()
     with st.expander("Advanced", icon=":material/tune:"):
         st.text_input(
             "Leave out", key="negative", max_chars=MAX_PROMPT_CHARS, placeholder="hi-hats, reverb",
             help="Negative prompt: what should not be heard",
         )  # fmt: skip
+        unknown(st.session_state.negative, sound)
         _seed()
         _diffusion(settings, sound)
         _file()
         st.toggle("Play the first take as soon as it is made", key="play")
+    st.button(
+        "Put the settings into the address", icon=":material/link:", type="tertiary", key="link",
+        on_click=_link, help="The browser's address then opens this page as it is set now",
+    )  # fmt: skip
+
+
+def _link() -> None:
+    told = {name: st.session_state[name] for name in ("prompt", *_LINKED)}
+    st.query_params.from_dict(
+        {name: str(value) for name, value in told.items() if value not in (None, "")}
+    )
 
 
 def _seed() -> None:

@@ -9,10 +9,12 @@ from riffapp.studio.checkpoints import Sound
 from riffapp.studio.types import MAX_PROMPT_CHARS
 from riffapp.ui import say, words
 from riffapp.ui.components.chips import chips
+from riffapp.ui.recall import apart
 
 _HELP = "Words that the model was taught: a click puts one in or takes it out"
 
 
+@apart
 def words_box(
     key: str, sound: Sound, label: str, *, help: str, placeholder: str = "", height: int = 68
 ) -> None:

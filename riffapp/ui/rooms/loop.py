@@ -7,7 +7,7 @@ import streamlit as st
 from riffapp import settings
 from riffapp.errors import RiffappError
 from riffapp.jobs.tasks.loops import Loops
-from riffapp.studio import checkpoints, prompts
+from riffapp.studio import checkpoints
 from riffapp.studio.checkpoints import Sound
 from riffapp.studio.plan import plan_loop
 from riffapp.ui import restore, say, visitor
@@ -45,11 +45,9 @@ def page() -> None:
         _controls(sound)
         more = st.container()
     with right, st.container(key="results"):
-        _unknown(sound)
         results(KIND, empty=_EMPTY, play=st.session_state.play)
     with more:  # late, for its names of samplers bring the whole core along
         wish.advanced(found, sound)
-        _link()
         restore.zone("loop_given")
 
 
@@ -76,24 +74,6 @@ def _controls(sound: Sound) -> None:
 def _task(sound: Sound) -> Loops:
     """What the widgets say. Raises what refuses it."""
     return Loops(request=plan_loop(wish.request(), sound), suffix=st.session_state.suffix)
-
-
-def _unknown(sound: Sound) -> None:
-    """Words of a negative prompt that the model does not know: those above have their hints."""
-    for unknown in prompts.unknown_words(st.session_state.negative, sound.words):
-        say.warning(str(unknown))
-
-
-def _link() -> None:
-    """The page's address with everything that is set, to keep or to send."""
-    st.button(
-        "Put the settings into the address",
-        icon=":material/link:",
-        type="tertiary",
-        key="link",
-        on_click=wish.link,
-        help="The browser's address then opens this page as it is set now",
-    )
 
 
 ROOMS = (

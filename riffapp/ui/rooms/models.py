@@ -21,7 +21,7 @@ from riffapp.ui import say, usage, visitor
 from riffapp.ui.figures import size
 from riffapp.ui.here import is_here
 from riffapp.ui.map import Room
-from riffapp.ui.recall import recall
+from riffapp.ui.recall import recall, redraw
 from riffapp.ui.results import POLL_S, progress
 from riffapp.ui.say import plain
 
@@ -168,7 +168,7 @@ def watch(seen: frozenset[int]) -> None:
     """What is under way, looked at again and again."""
     jobs = visitor.store().jobs(visitor.owner(), kinds=[KIND], states=OPEN)
     if {job.id for job in jobs} != seen:
-        st.rerun()
+        redraw()
     for job in jobs:
         progress(job)
 

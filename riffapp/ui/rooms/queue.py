@@ -15,6 +15,7 @@ from riffapp.ui import map as plan
 from riffapp.ui import say, visitor
 from riffapp.ui.figures import moment, span
 from riffapp.ui.map import Room
+from riffapp.ui.recall import redraw
 from riffapp.ui.results import POLL_S, placeholder, progress
 from riffapp.ui.say import plain, sentence
 
@@ -70,7 +71,7 @@ def watch(seen: frozenset[int]) -> None:
     """The open jobs, looked at again and again; the whole page anew where some came or went."""
     jobs = _open_jobs()
     if {job.id for job in jobs} != seen:
-        st.rerun()
+        redraw()
     paused = visitor.store().is_paused(visitor.owner())
     if jobs or paused:
         _pause(paused)
