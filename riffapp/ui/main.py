@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import streamlit as st
@@ -12,6 +13,7 @@ from riffapp.ui import map as plan
 from riffapp.ui import say
 
 HERE = Path(__file__).parent
+UNTIL_SAID_S = 0.03  # Streamlit sends what is queued every 10 ms
 
 # A file of our own: Streamlit's named icons for a tab are fetched from the net.
 st.set_page_config(page_title="riffapp", page_icon=HERE / "icon.svg", layout="wide")
@@ -36,3 +38,6 @@ if going is not None and pages[going] is not page:
 if told := st.session_state.pop("unusable", None):  # settings that a button should have brought
     say.error(told)
 page.run()
+# A part of the room that was asked for meanwhile (recall.apart) takes what this run still has to
+# say of it out of the queue: the browser would blink, and lose the click and what was set there.
+time.sleep(UNTIL_SAID_S)

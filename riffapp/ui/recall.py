@@ -7,13 +7,10 @@ drawn; they are put down here, and taken up again when the room is next opened.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from functools import wraps
 from typing import Any, NoReturn, ParamSpec
 
 import streamlit as st
-from streamlit.errors import StreamlitAPIException
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 _KEPT = "kept"
 _NOTHING = object()
@@ -41,31 +38,11 @@ def apart(draw: Callable[P, None]) -> Callable[P, None]:
     def drawn(*args: P.args, **kwargs: P.kwargs) -> None:
         if "going" in st.session_state:  # to another room: that is for the whole page
             redraw()
-        if _is_alone():
-            _say_again()
         draw(*args, **kwargs)
         kept = st.session_state.get(_KEPT, {})
         kept.update({name: st.session_state[name] for name in kept if name in st.session_state})
 
     return drawn
-
-
-def _is_alone() -> bool:
-    """Whether a part is drawn now, not the page."""
-    context = get_script_run_ctx()
-    return context is not None and bool(context.fragment_ids_this_run)
-
-
-def _say_again() -> None:
-    """Tell the browser what widgets say, as if it were news.
-
-    A part that is asked for while the page is drawn takes the place of what the page had to say of
-    it. Streamlit's browser side takes its widgets for gone then, and begins them without a value.
-    """
-    for name in st.session_state.get(_KEPT, {}):
-        if name in st.session_state:
-            with suppress(StreamlitAPIException):  # of another part, which is drawn already
-                st.session_state[name] = st.session_state[name]
 
 
 def redraw() -> NoReturn:
