@@ -37,7 +37,7 @@ click();
 """
 
 
-_LONGEST = "[...document.querySelectorAll('.st-key-bars button')].at(-1).click()"
+_LONGEST = "[...document.querySelectorAll('.st-key-bars [role=radio]')].at(-1).click()"
 
 
 def clicks(driver: Any, count: int) -> list[float]:

@@ -19,6 +19,7 @@ from riffapp.database import Database
 from riffapp.jobs.store import Job, Store
 from riffapp.studio import files, record
 
+EIGHT_BARS = ".st-key-bars [role=radio][aria-checked=true]:last-child"
 WORK = "[class*=st-key-work_loop_]"
 
 
@@ -92,7 +93,8 @@ def test_the_page_answers_while_a_loop_is_made_and_a_reload_finds_it(
     chrome.click("[data-testid=stExpander] summary")
     chrome.find(".st-key-seed input")
     chrome.fill("steps", "40")
-    chrome.click(".st-key-bars button:last-of-type")
+    chrome.all(".st-key-bars [role=radio]")[-1].click()
+    chrome.eventually("eight bars", lambda: chrome.find(EIGHT_BARS))
     chrome.rest()
     chrome.click(".st-key-make button")
 

@@ -143,7 +143,7 @@ def test_from_an_empty_gallery_through_every_room(visit: Visit) -> None:
     chrome.find(".st-key-bpm")
     chrome.rest()
 
-    chrome.click(".st-key-bars button")  # one bar
+    chrome.click(".st-key-bars [role=radio]")  # one bar
     chrome.rest()
     loop = visit.press("make", kind="loop")
     clip = sound_files.read(sound_of(loop))
