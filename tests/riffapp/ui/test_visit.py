@@ -25,6 +25,7 @@ from riffapp.gallery import Gallery, Work
 from riffapp.jobs.store import Store
 from riffapp.ui import map as plan
 
+HOSTILE = '<img src="x" onerror="window.riffapp_was_taken = 1">'
 WEIGHT = "model.diffusion_model.out.0.weight"
 
 
@@ -204,7 +205,7 @@ def test_through_the_other_rooms(visit: Visit) -> None:
     assert sound_files.read(sound_of(journey)).n == Tempo(bpm=124, beats=8).samples(44100)
 
     visit.go("txt2img")
-    chrome.fill("txt2img_prompt", "house drums")
+    chrome.fill("txt2img_prompt", f"house drums, {HOSTILE}")
     drawn = visit.press("make", kind="txt2img")
     visit.send(drawn, place="txt2img", to="Extras")
     larger = visit.press("make", kind="extras")
@@ -212,7 +213,7 @@ def test_through_the_other_rooms(visit: Visit) -> None:
 
     visit.go("info")
     visit.upload("info_given", picture_of(drawn))
-    chrome.eventually("what it says", lambda: "house drums" in chrome.find("body").text)
+    chrome.eventually("what it says, as text", lambda: HOSTILE in chrome.find("body").text)
 
     visit.go("train")
     chrome.find(".st-key-train_samples_upload input[type=file]").send_keys(str(sound_of(journey)))
@@ -247,6 +248,7 @@ def test_through_the_other_rooms(visit: Visit) -> None:
     chrome.eventually("what was done", lambda: "Again" in chrome.find("body").text)
     visit.go("preferences")
     chrome.find(".st-key-preferences_save button")
+    assert chrome.driver.execute_script("return window.riffapp_was_taken") is None
 
 
 def choose(chrome: Any, key: str, label: str) -> None:
