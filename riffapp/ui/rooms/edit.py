@@ -17,6 +17,7 @@ from riffapp.ui.components import opened, region, sound_settings
 from riffapp.ui.components.player import player
 from riffapp.ui.components.source import given, source
 from riffapp.ui.components.words_box import words_box
+from riffapp.ui.frame import bench, headline
 from riffapp.ui.map import Room
 from riffapp.ui.recall import put, recall
 from riffapp.ui.results import results
@@ -36,9 +37,7 @@ _EMPTY = (
 
 def page() -> None:
     """Draw the room as the session has it now."""
-    with st.container(key="headline", gap="small"):
-        st.title("Edit", anchor=False)
-        st.markdown(_WELCOME)
+    headline("Edit", _WELCOME)
     begun = sound_settings.begin(KIND)
     if begun is None:
         return
@@ -55,12 +54,11 @@ def page() -> None:
     )
     if shown is not None:
         _show(shown)
-    with st.container(key="bench"):
-        left, right = st.columns([5, 7], gap="large")
+    left, right = bench()
     with left:
         _wish(shown, sound)
         more = st.container()
-    with right, st.container(key="results"):
+    with right:
         results(KIND, empty=_EMPTY)
     with more, st.expander("Advanced", icon=":material/tune:"):
         if st.session_state.edit_way == AGAIN:

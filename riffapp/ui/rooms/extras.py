@@ -17,6 +17,7 @@ from riffapp.ui.components.pictures import pictures
 from riffapp.ui.components.several import Given, give, several
 from riffapp.ui.components.sketch import size_of
 from riffapp.ui.components.source import given, source
+from riffapp.ui.frame import bench, headline
 from riffapp.ui.map import Room
 from riffapp.ui.recall import put, recall
 from riffapp.ui.results import results
@@ -49,15 +50,12 @@ _EMPTY = ("Your pictures appear here.", "Larger, and with the settings that they
 
 def page() -> None:
     """Draw the room as the session has it now."""
-    with st.container(key="headline", gap="small"):
-        st.title("Extras", anchor=False)
-        st.markdown("Make finished pictures larger, and restore faces in them.")
+    headline("Extras", "Make finished pictures larger, and restore faces in them.")
     recall({key(KIND, name): value for name, value in _FIRST.items()})
-    with st.container(key="bench"):
-        left, right = st.columns([5, 7], gap="large")
+    left, right = bench()
     with left:
         _controls()
-    with right, st.container(key="results"):
+    with right:
         results(KIND, empty=_EMPTY, show=pictures)
 
 

@@ -18,6 +18,7 @@ from riffapp.ui.components.undo import undo
 from riffapp.ui.components.versus import versus
 from riffapp.ui.components.work_card import card
 from riffapp.ui.figures import moment, size, span
+from riffapp.ui.frame import headline
 from riffapp.ui.here import is_here
 from riffapp.ui.map import Room
 from riffapp.ui.recall import recall
@@ -38,9 +39,7 @@ _FIRST = {
 
 def page() -> None:
     """Draw the room."""
-    with st.container(key="headline", gap="small"):
-        st.title("Gallery", anchor=False)
-        st.markdown("What was made, the newest first. Every piece keeps all its settings.")
+    headline("Gallery", "What was made, the newest first. Every piece keeps all its settings.")
     recall(_FIRST)
     undo()
     found, gallery = settings.load(), visitor.gallery()

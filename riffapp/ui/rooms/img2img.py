@@ -19,6 +19,7 @@ from riffapp.ui.components.pictures import pictures
 from riffapp.ui.components.several import Given, give, several
 from riffapp.ui.components.sketch import drawn, lay, size_of, sketch
 from riffapp.ui.components.source import given, source
+from riffapp.ui.frame import bench, headline
 from riffapp.ui.map import Room
 from riffapp.ui.recall import put, recall
 from riffapp.ui.results import results
@@ -43,19 +44,17 @@ _EMPTY = (
 
 def page() -> None:
     """Draw the room as the session has it now."""
-    with st.container(key="headline", gap="small"):
-        st.title("img2img", anchor=False)
+    headline("img2img")
     try:
         wish.begin(KIND)
         recall({key(KIND, "way"): "img2img", key(KIND, "transparency"): 0})
     except RiffappError as error:
         say.error(str(error))
         return
-    with st.container(key="bench"):
-        left, right = st.columns([5, 7], gap="large")
+    left, right = bench()
     with left:
         _controls()
-    with right, st.container(key="results"):
+    with right:
         results(KIND, empty=_EMPTY, show=pictures)
 
 

@@ -14,6 +14,7 @@ from riffapp.ui import map as plan
 from riffapp.ui import say
 from riffapp.ui.components import image_fill
 from riffapp.ui.components.source import give, source
+from riffapp.ui.frame import bench, headline
 from riffapp.ui.map import Room
 from riffapp.ui.restore import Restored, bring, restored
 from riffapp.ui.results import placeholder
@@ -31,14 +32,11 @@ _EMPTY = (
 
 def page() -> None:
     """Draw the room as the session has it now."""
-    with st.container(key="headline", gap="small"):
-        st.title("Info", anchor=False)
-        st.markdown("Everything that a picture or a sound says of how it was made.")
-    with st.container(key="bench"):
-        left, right = st.columns([5, 7], gap="large")
+    headline("Info", "Everything that a picture or a sound says of how it was made.")
+    left, right = bench()
     with left:
         path = source(GIVEN, "A picture or a sound", "picture", "sound")
-    with right, st.container(key="results"):
+    with right:
         if path is None:
             placeholder("quiet", *_EMPTY)
             return

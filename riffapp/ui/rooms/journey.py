@@ -27,6 +27,7 @@ from riffapp.ui import visitor
 from riffapp.ui.components import rows, sound_settings
 from riffapp.ui.components.wish import FIRST_BPM, FIRST_KEY, KEYS
 from riffapp.ui.components.words_box import known_words, unknown, words_box
+from riffapp.ui.frame import bench, headline
 from riffapp.ui.map import Room
 from riffapp.ui.recall import put, recall
 from riffapp.ui.results import results
@@ -75,20 +76,17 @@ _FIRST: dict[str, Any] = {
 
 def page() -> None:
     """Draw the room as the session has it now."""
-    with st.container(key="headline", gap="small"):
-        st.title("Journey and timeline", anchor=False)
-        st.markdown(_WELCOME)
+    headline("Journey and timeline", _WELCOME)
     begun = sound_settings.begin(KIND)
     if begun is None:
         return
     found, sound = begun
     recall(_FIRST)
-    with st.container(key="bench"):
-        left, right = st.columns([5, 7], gap="large")
+    left, right = bench()
     with left:
         _controls(sound)
         more = st.container()
-    with right, st.container(key="results"):
+    with right:
         results(KIND, empty=_EMPTY)
     with more, st.expander("Advanced", icon=":material/tune:"):
         sound_settings.sound_settings(KIND, found, rate=st.session_state.journey_mode != OVER)

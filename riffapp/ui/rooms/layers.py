@@ -19,6 +19,7 @@ from riffapp.ui.components.player import Track, chosen
 from riffapp.ui.components.wish import FIRST_BPM, FIRST_KEY, KEYS
 from riffapp.ui.components.words_box import known_words, unknown
 from riffapp.ui.components.work_card import face
+from riffapp.ui.frame import bench, headline
 from riffapp.ui.map import Room
 from riffapp.ui.recall import put, recall
 from riffapp.ui.results import results
@@ -43,16 +44,13 @@ _FLAGS = ("Mute", "Solo")
 
 def page() -> None:
     """Draw the room as the session has it now."""
-    with st.container(key="headline", gap="small"):
-        st.title("Layers", anchor=False)
-        st.markdown(_WELCOME)
+    headline("Layers", _WELCOME)
     begun = sound_settings.begin(KIND)
     if begun is None:
         return
     found, sound = begun
     recall({"layers_bpm": FIRST_BPM, "layers_bars": 2, "layers_key": FIRST_KEY})
-    with st.container(key="bench"):
-        left, right = st.columns([5, 7], gap="large")
+    left, right = bench()
     with left:
         _rows(sound)
         _music()
@@ -61,7 +59,7 @@ def page() -> None:
             width="stretch", on_click=visitor.attempt, args=(KIND, _task), shortcut="Ctrl+Enter",
         )  # fmt: skip
         more = st.container()
-    with right, st.container(key="results"):
+    with right:
         newest = _newest()
         if newest is not None:
             _mixing(newest)

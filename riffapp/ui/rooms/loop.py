@@ -12,6 +12,7 @@ from riffapp.studio.checkpoints import Sound
 from riffapp.studio.plan import plan_loop
 from riffapp.ui import restore, say, visitor
 from riffapp.ui.components import wish
+from riffapp.ui.frame import bench, headline
 from riffapp.ui.map import Room
 from riffapp.ui.results import results
 
@@ -29,9 +30,7 @@ _EMPTY = (
 
 def page() -> None:
     """Draw the room as the session has it now."""
-    with st.container(key="headline", gap="small"):
-        st.title("Loops from words", anchor=False)
-        st.markdown(_WELCOME)
+    headline("Loops from words", _WELCOME)
     try:
         found = settings.load()
         sound = checkpoints.read_sound(st.session_state.get("checkpoint", found.checkpoint))
@@ -39,12 +38,11 @@ def page() -> None:
         say.error(str(error))
         return
     wish.begin(found, sound)
-    with st.container(key="bench"):
-        left, right = st.columns([5, 7], gap="large")
+    left, right = bench()
     with left:
         _controls(sound)
         more = st.container()
-    with right, st.container(key="results"):
+    with right:
         results(KIND, empty=_EMPTY, play=st.session_state.play)
     with more:  # late, for its names of samplers bring the whole core along
         wish.advanced(found, sound)

@@ -14,6 +14,7 @@ from riffapp.studio import inventory
 from riffapp.ui import say, visitor
 from riffapp.ui.components import image_table
 from riffapp.ui.components.controls import key
+from riffapp.ui.frame import bench, headline
 from riffapp.ui.here import is_here
 from riffapp.ui.map import Room
 from riffapp.ui.recall import put, recall
@@ -53,18 +54,17 @@ _EMPTY = (
 
 def page() -> None:
     """Draw the room as the session has it now."""
-    with st.container(key="headline", gap="small"):
-        st.title("Checkpoint merger", anchor=False)
-        st.markdown("Two or three single-file checkpoints into one, tensor by tensor.")
+    headline(
+        "Checkpoint merger", "Two or three single-file checkpoints into one, tensor by tensor."
+    )
     recall({key(KIND, name): value for name, value in _FIRST.items()})
-    with st.container(key="bench"):
-        left, right = st.columns([5, 7], gap="large")
+    left, right = bench()
     with left:
         try:
             _controls(_files("checkpoint"), _files("VAE"))
         except RiffappError as error:
             say.error(str(error))
-    with right, st.container(key="results"):
+    with right:
         results(KIND, empty=_EMPTY)
 
 

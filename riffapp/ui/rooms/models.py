@@ -19,6 +19,7 @@ from riffapp.studio.weight_files import Kind
 from riffapp.ui import map as plan
 from riffapp.ui import say, usage, visitor
 from riffapp.ui.figures import size
+from riffapp.ui.frame import bench, headline
 from riffapp.ui.here import is_here
 from riffapp.ui.map import Room
 from riffapp.ui.recall import recall, redraw
@@ -46,13 +47,10 @@ _WELCOME = (
 
 def page() -> None:
     """Draw the room."""
-    with st.container(key="headline", gap="small"):
-        st.title("Models", anchor=False)
-        st.markdown(_WELCOME)
+    headline("Models", _WELCOME)
     found = settings.load()
     recall({"models_kind": "checkpoint", "models_ref": "", "models_into": "checkpoint"})
-    with st.container(key="bench"):
-        left, right = st.columns([7, 5], gap="large")
+    left, right = bench((7, 5))
     with left:
         _loaded(found)
         shelf = st.container()

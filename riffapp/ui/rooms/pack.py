@@ -25,6 +25,7 @@ from riffapp.ui.components.source import give, given, source
 from riffapp.ui.components.wish import FIRST_BPM, FIRST_KEY, KEYS
 from riffapp.ui.components.words_box import known_words, unknown
 from riffapp.ui.figures import span
+from riffapp.ui.frame import bench, headline
 from riffapp.ui.map import Room
 from riffapp.ui.recall import put, recall
 from riffapp.ui.results import results
@@ -79,16 +80,13 @@ _FIRST: dict[str, Any] = {
 
 def page() -> None:
     """Draw the room as the session has it now."""
-    with st.container(key="headline", gap="small"):
-        st.title("Pack", anchor=False)
-        st.markdown(_WELCOME)
+    headline("Pack", _WELCOME)
     begun = sound_settings.begin(KIND)
     if begun is None:
         return
     found, sound = begun
     recall(_FIRST)
-    with st.container(key="bench"):
-        left, right = st.columns([5, 7], gap="large")
+    left, right = bench()
     with left:
         _words(sound)
         _music()
@@ -100,7 +98,7 @@ def page() -> None:
             shortcut="Ctrl+Enter",
         )  # fmt: skip
         more = st.container()
-    with right, st.container(key="results"):
+    with right:
         results(KIND, empty=_EMPTY)
     with more, st.expander("Advanced", icon=":material/tune:"):
         st.number_input(

@@ -19,6 +19,7 @@ from riffapp.settings import FIELDS, Origin
 from riffapp.studio import checkpoints
 from riffapp.studio.files import SOUND_SUFFIXES
 from riffapp.ui import say
+from riffapp.ui.frame import headline
 from riffapp.ui.here import is_here
 from riffapp.ui.map import Room
 from riffapp.ui.say import plain
@@ -86,10 +87,8 @@ _SEPARATORS = {"models_dirs": os.pathsep, "hosts": ","}
 
 def page() -> None:
     """Draw the room."""
-    with st.container(key="headline", gap="small"):
-        st.title("Settings", anchor=False)
-        file = str(settings.file_of()) if is_here() else settings.FILE
-        st.markdown(f"Kept in {plain(file)}, which can be edited by hand too.")
+    file = str(settings.file_of()) if is_here() else settings.FILE
+    headline("Settings", f"Kept in {plain(file)}, which can be edited by hand too.")
     try:
         found, remarks = settings.origins(), settings.remarks()
     except Exception as error:

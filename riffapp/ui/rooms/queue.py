@@ -14,6 +14,7 @@ from riffapp.jobs.store import MAX_OPEN, OPEN, OVER, Job
 from riffapp.ui import map as plan
 from riffapp.ui import say, visitor
 from riffapp.ui.figures import moment, span
+from riffapp.ui.frame import headline
 from riffapp.ui.map import Room
 from riffapp.ui.recall import redraw
 from riffapp.ui.results import POLL_S, placeholder, progress
@@ -22,18 +23,17 @@ from riffapp.ui.say import plain, sentence
 KEY = "queue"
 KEPT_JOBS, _TITLE_CHARS = 30, 150
 _REFUSAL = "queue_refusal"
+_WELCOME = (
+    "One piece is made at a time, and the queue goes on when this page is closed: "
+    "come back for what is done."
+)
 _ICONS = {"succeeded": "check_circle", "failed": "error", "cancelled": "cancel"}
 _OUTCOMES = {"succeeded": "done", "failed": "failed", "cancelled": "stopped"}
 
 
 def page() -> None:
     """Draw the room: what is over once, what is open again and again."""
-    with st.container(key="headline", gap="small"):
-        st.title("Queue", anchor=False)
-        st.markdown(
-            "One piece is made at a time, and the queue goes on when this page is closed: "
-            "come back for what is done."
-        )
+    headline("Queue", _WELCOME)
     if told := st.session_state.pop(_REFUSAL, None):
         say.error(told)
     opened = _open_jobs()

@@ -12,6 +12,7 @@ from riffapp.ui.components import opened, sound_settings
 from riffapp.ui.components.player import player
 from riffapp.ui.components.wish import KEYS
 from riffapp.ui.components.words_box import words_box
+from riffapp.ui.frame import bench, headline
 from riffapp.ui.map import Room
 from riffapp.ui.recall import put, recall
 from riffapp.ui.results import results
@@ -37,16 +38,13 @@ _MEANINGS = (
 
 def page() -> None:
     """Draw the room as the session has it now."""
-    with st.container(key="headline", gap="small"):
-        st.title("Sound to sound", anchor=False)
-        st.markdown(_WELCOME)
+    headline("Sound to sound", _WELCOME)
     begun = sound_settings.begin(KIND)
     if begun is None:
         return
     found, sound = begun
     recall({"remix_words": "", "remix_strength": 0.6, "remix_key": None})
-    with st.container(key="bench"):
-        left, right = st.columns([5, 7], gap="large")
+    left, right = bench()
     with left:
         shown = opened.opened(
             PLACE,
@@ -64,7 +62,7 @@ def page() -> None:
             shortcut="Ctrl+Enter",
         )  # fmt: skip
         more = st.container()
-    with right, st.container(key="results"):
+    with right:
         results(KIND, empty=_EMPTY)
     with more, st.expander("Advanced", icon=":material/tune:"):
         sound_settings.sound_settings(KIND, found, rate=False)

@@ -17,6 +17,7 @@ from riffapp.studio.types import RATES
 from riffapp.ui import say, visitor
 from riffapp.ui.components import sound_settings
 from riffapp.ui.components.source import give, given, source
+from riffapp.ui.frame import bench, headline
 from riffapp.ui.map import Room
 from riffapp.ui.recall import put, recall, said
 from riffapp.ui.results import results
@@ -61,9 +62,7 @@ class Tool:
 
 def page() -> None:
     """Draw the room as the session has it now."""
-    with st.container(key="headline", gap="small"):
-        st.title("Spectrogram ⇄ sound", anchor=False)
-        st.markdown(_WELCOME)
+    headline("Spectrogram ⇄ sound", _WELCOME)
     try:
         found = settings.load()
     except RiffappError as error:
@@ -77,11 +76,10 @@ def page() -> None:
             "spectrogram_bit_depth": "16",
         }
     )
-    with st.container(key="bench"):
-        left, right = st.columns([5, 7], gap="large")
+    left, right = bench()
     with left:
         _controls()
-    with right, st.container(key="results"):
+    with right:
         results(KIND, empty=_EMPTY)
 
 

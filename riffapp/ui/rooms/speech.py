@@ -19,6 +19,7 @@ from riffapp.ui.components import sound_settings, voices
 from riffapp.ui.components.source import give, given, source
 from riffapp.ui.components.wish import KEYS
 from riffapp.ui.components.words_box import words_box
+from riffapp.ui.frame import bench, headline
 from riffapp.ui.map import Room
 from riffapp.ui.recall import put, recall, said
 from riffapp.ui.results import results
@@ -69,17 +70,14 @@ _FIRST: dict[str, Any] = {
 
 def page() -> None:
     """Draw the room as the session has it now."""
-    with st.container(key="headline", gap="small"):
-        st.title("Speech on the beat", anchor=False)
-        st.markdown(_WELCOME)
+    headline("Speech on the beat", _WELCOME)
     begun = sound_settings.begin(KIND)
     if begun is None:
         return
     found, sound = begun
     recall({**_FIRST, **speech_fit.FIRST})
     _take_in()
-    with st.container(key="bench"):
-        left, right = st.columns([5, 7], gap="large")
+    left, right = bench()
     with left:
         _script()
         _voice()
@@ -90,7 +88,7 @@ def page() -> None:
             shortcut="Ctrl+Enter",
         )  # fmt: skip
         more = st.container()
-    with right, st.container(key="results"):
+    with right:
         results(KIND, empty=_EMPTY)
     with more, st.expander("Advanced", icon=":material/tune:"):
         _advanced(found)

@@ -13,6 +13,7 @@ from riffapp.jobs.worker import sentence_for
 from riffapp.ui import say
 from riffapp.ui.components import image_wish
 from riffapp.ui.components.source import source
+from riffapp.ui.frame import bench, headline
 from riffapp.ui.map import Room
 from riffapp.ui.recall import put, recall
 from riffapp.ui.say import plain
@@ -30,9 +31,7 @@ _WELCOME = (
 
 def page() -> None:
     """Draw the room."""
-    with st.container(key="headline", gap="small"):
-        st.title("Styles", anchor=False)
-        st.markdown(_WELCOME)
+    headline("Styles", _WELCOME)
     recall(_FIRST)
     if told := st.session_state.pop("styles_refusal", None):
         say.error(told)
@@ -43,8 +42,7 @@ def page() -> None:
         return
     if st.session_state.styles_chosen not in known:
         st.session_state.styles_chosen = None
-    with st.container(key="bench"):
-        left, right = st.columns([5, 7], gap="large")
+    left, right = bench()
     with left:
         _editor(known)
     with right:

@@ -17,6 +17,7 @@ from riffapp.studio.train_own import PACES
 from riffapp.ui import say, visitor
 from riffapp.ui.components import samples
 from riffapp.ui.figures import span
+from riffapp.ui.frame import bench, headline
 from riffapp.ui.here import is_here
 from riffapp.ui.map import Room
 from riffapp.ui.recall import put, recall, said
@@ -67,17 +68,14 @@ _SAME = (
 
 def page() -> None:
     """Draw the room as the session has it now."""
-    with st.container(key="headline", gap="small"):
-        st.title("Train", anchor=False)
-        st.markdown(_WELCOME)
+    headline("Train", _WELCOME)
     try:
         found = settings.load()
     except RiffappError as error:
         say.error(str(error))
         return
     recall(_FIRST)
-    with st.container(key="bench"):
-        left, right = st.columns([5, 7], gap="large")
+    left, right = bench()
     with left:
         of_pictures = _material()
         _wish()
@@ -89,7 +87,7 @@ def page() -> None:
         )  # fmt: skip
         with st.expander("Advanced", icon=":material/tune:"):
             _advanced(of_pictures)
-    with right, st.container(key="results"):
+    with right:
         results(KIND, empty=_EMPTY)
 
 

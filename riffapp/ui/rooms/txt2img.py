@@ -12,6 +12,7 @@ from riffapp.ui.components import image_fill, image_scripts
 from riffapp.ui.components import image_wish as wish
 from riffapp.ui.components.controls import key
 from riffapp.ui.components.pictures import pictures
+from riffapp.ui.frame import bench, headline
 from riffapp.ui.map import Room
 from riffapp.ui.results import results
 
@@ -24,18 +25,16 @@ _EMPTY = (
 
 def page() -> None:
     """Draw the room as the session has it now."""
-    with st.container(key="headline", gap="small"):
-        st.title("txt2img", anchor=False)
+    headline("txt2img")
     try:
         wish.begin(KIND)
     except RiffappError as error:
         say.error(str(error))
         return
-    with st.container(key="bench"):
-        left, right = st.columns([5, 7], gap="large")
+    left, right = bench()
     with left:
         _controls()
-    with right, st.container(key="results"):
+    with right:
         results(KIND, empty=_EMPTY, show=pictures)
 
 
