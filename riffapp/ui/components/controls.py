@@ -100,8 +100,8 @@ def controls(part: type[Any], *rows: Control) -> tuple[Control, ...]:
 
 
 def key(room: str, path: str) -> str:
-    """Where a control's value stands: "txt2img_hires_scale"."""
-    return f"{room}_{path}".replace(".", "_")
+    """Where a control's value stands: "txt2img_hires_scale"; without a room, "hires_scale"."""
+    return "_".join(filter(None, (room, *path.split("."))))
 
 
 def path(part: str, field: str) -> str:

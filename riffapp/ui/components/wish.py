@@ -6,10 +6,7 @@ Every widget keeps its value in the session under the name of the request's fiel
 from __future__ import annotations
 
 import random
-import secrets
 from contextlib import suppress
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -17,21 +14,13 @@ import streamlit as st
 from riffapp.errors import RiffappError, UsageError
 from riffapp.jobs import wire
 from riffapp.settings import Settings
-from riffapp.studio import checkpoints, prompts
+from riffapp.studio import prompts
 from riffapp.studio.checkpoints import Sound
-from riffapp.studio.types import (
-    BARS,
-    BIT_DEPTHS,
-    MAX_PROMPT_CHARS,
-    MAX_SEED,
-    MAX_TAKES,
-    RATES,
-    LoopRequest,
-)
+from riffapp.studio.types import BARS, MAX_PROMPT_CHARS, LoopRequest
 from riffapp.ui import visitor, words
+from riffapp.ui.components import sound_settings
 from riffapp.ui.components.chips import chips
-from riffapp.ui.components.words_box import unknown
-from riffapp.ui.recall import apart, drop, is_first_visit, put, recall, redraw
+from riffapp.ui.recall import apart, is_first_visit, put, recall
 from riffapp.ui.say import plain
 from riffapp.ui.words import Groups
 
@@ -42,10 +31,10 @@ EXAMPLES = (
     "house drums, saw bass",
 )
 FIRST_BPM, FIRST_KEY, TAKES = 124.0, "A minor", 8
-FORMATS = (".wav", ".flac", ".ogg", ".mp3")
 KEYS = tuple(f"{pitch} {mode}" for mode in ("major", "minor") for pitch in prompts.SHARPS)
-_DEPTHS = {"16": "16 bit", "24": "24 bit", "float": "32 bit float"}
 
+# What is asked for here, beside what sound_settings asks in every room of sounds.
+_FIELDS = ("prompt", "bpm", "bars", "key", "takes", "detail")
 
 # What an address may say, beside the prompt: how each is read.
 _LINKED: dict[str, Any] = {
@@ -60,21 +49,25 @@ _LINKED: dict[str, Any] = {
 }
 
 
-def begin(settings: Settings, sound: Sound) -> None:
-    """Fill what a session has not chosen yet: with what the address says, or what this browser
-    made last, or a wish that one click plays."""
+def begin() -> tuple[Settings, Sound] | None:
+    """The settings and the checkpoint's sound, and widgets filled where a session has not chosen
+    yet: with what the address says, or what this browser made last, or a wish that one click plays.
+
+    None, with the sentence on the page, where the checkpoint is none that sounds.
+    """
     if is_first_visit():
         _return_to_last()
         put(_from_address())
-    recall(_first(settings, sound))
+    begun = sound_settings.begin("")
+    if begun is not None:
+        recall(_first(begun[1]))
+    return begun
 
 
-def fill(request: LoopRequest, *, suffix: str | None = None) -> None:
+def fill(request: LoopRequest, *, suffix: str) -> None:
     """Put a request's settings into the widgets."""
-    fields = (*_LINKED, "prompt", "sampler", "schedule", "quality", "detail", "rate", "bit_depth")
-    put({name: getattr(request, name) for name in (*fields, "checkpoint")})
-    if suffix is not None:
-        put({"suffix": suffix})
+    put({name: getattr(request, name) for name in _FIELDS})
+    sound_settings.fill("", request, suffix=suffix)
 
 
 def _from_address() -> dict[str, Any]:
@@ -94,35 +87,22 @@ def _return_to_last() -> None:
     jobs = visitor.store().jobs(visitor.owner(), kinds=["loop"], limit=1)
     with suppress(RiffappError):
         for job in jobs:
-            fill(replace(wire.loads(job.task, visitor.database().home).request, seed=-1))
+            task = wire.loads(job.task, visitor.database().home)
+            fill(task.request, suffix=task.suffix)
             put({"seed": None})
 
 
-def _first(settings: Settings, sound: Sound) -> dict[str, Any]:
+def _first(sound: Sound) -> dict[str, Any]:
     known = (e for e in EXAMPLES if not prompts.unknown_words(e, sound.words))
     return {
         "prompt": next(known, EXAMPLES[-1]),
-        "negative": "",
         "bpm": FIRST_BPM,
         "bars": 2,
         "key": FIRST_KEY,
         "takes": 1,
-        "seed": None,
-        "quality": "fast",
         "detail": False,
-        "rate": RATES[0],
-        "bit_depth": BIT_DEPTHS[0],
-        "suffix": FORMATS[0],
         "play": True,
-        "checkpoint": settings.checkpoint,
-        **_own(sound),
     }
-
-
-def _own(sound: Sound) -> dict[str, Any]:
-    """What each checkpoint likes best."""
-    liked = {"steps": sound.steps, "cfg": sound.cfg}
-    return liked | {"sampler": sound.sampler, "schedule": sound.schedule}
 
 
 def request() -> LoopRequest:
@@ -137,24 +117,7 @@ def request() -> LoopRequest:
             f"takes {s.takes}: the page makes 1 to {TAKES} at a time; "
             "`riffapp loop --takes` makes more"
         )
-    return LoopRequest(
-        prompt=s.prompt,
-        negative=s.negative,
-        bpm=s.bpm,
-        bars=s.bars,
-        key=s.key,
-        seed=-1 if s.seed is None else s.seed,
-        takes=s.takes,
-        steps=s.steps,
-        cfg=s.cfg,
-        sampler=s.sampler,
-        schedule=s.schedule,
-        quality=s.quality,
-        detail=s.detail,
-        rate=s.rate,
-        bit_depth=s.bit_depth,
-        checkpoint=s.checkpoint,
-    )
+    return LoopRequest(**{name: s[name] for name in _FIELDS}, **sound_settings.said(""))
 
 
 @apart
@@ -224,29 +187,21 @@ def _key_text(key: str | None) -> str:
     return "Any" if key is None else key.replace("#", "♯")
 
 
-def advanced(settings: Settings, sound: Sound) -> None:
+def advanced(settings: Settings) -> None:
     """All that may stay as it is."""
-    _advanced(settings, sound, st.session_state.checkpoint)
-
-
-@apart
-def _advanced(settings: Settings, sound: Sound, checkpoint: str) -> None:
-    if st.session_state.checkpoint != checkpoint:  # another one knows other words
-        redraw()
     with st.expander("Advanced", icon=":material/tune:"):
-        st.text_input(
-            "Leave out", key="negative", max_chars=MAX_PROMPT_CHARS, placeholder="hi-hats, reverb",
-            help="Negative prompt: what should not be heard",
-        )  # fmt: skip
-        unknown(st.session_state.negative, sound)
-        _seed()
-        _diffusion(settings, sound)
-        _file()
-        st.toggle("Play the first take as soon as it is made", key="play")
+        sound_settings.sound_settings("", settings)
+        _liking()
     st.button(
         "Put the settings into the address", icon=":material/link:", type="tertiary", key="link",
         on_click=_link, help="The browser's address then opens this page as it is set now",
     )  # fmt: skip
+
+
+@apart
+def _liking() -> None:
+    st.toggle("More detail", key="detail", help="Sharper attacks and partials, a little slower")
+    st.toggle("Play the first take as soon as it is made", key="play")
 
 
 def _link() -> None:
@@ -254,67 +209,3 @@ def _link() -> None:
     st.query_params.from_dict(
         {name: str(value) for name, value in told.items() if value not in (None, "")}
     )
-
-
-def _seed() -> None:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.number_input(
-            "Seed", value=None, step=1, key="seed", width=220,
-            placeholder="a new one each time",
-            help="The same seed and settings make the same loop. Take 2 has the next seed.",
-        )  # fmt: skip
-        st.button("New seed", icon=":material/casino:", on_click=_new_seed)
-
-
-def _new_seed() -> None:
-    st.session_state.seed = secrets.randbelow(MAX_SEED - MAX_TAKES)
-
-
-def _diffusion(settings: Settings, sound: Sound) -> None:
-    from audio.phase import QUALITIES
-    from sdcore.samplers import SAMPLERS
-    from sdcore.schedules import SCHEDULES
-
-    known = tuple(dict.fromkeys((settings.checkpoint, *checkpoints.instruments(settings.roots))))
-    if len(known) > 1:
-        st.selectbox(
-            "Checkpoint", known, key="checkpoint", format_func=lambda ref: Path(ref).name,
-            on_change=_forget, args=(sound,), help="The model that makes the loops",
-        )  # fmt: skip
-    left, right = st.columns(2, wrap=False)
-    left.number_input(
-        "Steps", step=1, key="steps",
-        help="More is slower and finer",
-    )  # fmt: skip
-    right.number_input(
-        "Guidance (CFG)", step=0.5, format="%g", key="cfg",
-        help="How closely the words are followed",
-    )  # fmt: skip
-    left.selectbox("Sampler", tuple(SAMPLERS), key="sampler")
-    right.selectbox("Schedule", tuple(SCHEDULES), key="schedule")
-    st.segmented_control(
-        "Quality", tuple(QUALITIES), required=True, key="quality",
-        format_func=str.capitalize, help="How long the picture is turned into sound",
-    )  # fmt: skip
-    st.toggle("More detail", key="detail", help="Sharper attacks and partials, a little slower")
-
-
-def _forget(sound: Sound) -> None:
-    """Another checkpoint likes other settings best."""
-    drop(_own(sound))
-
-
-def _file() -> None:
-    with st.container(horizontal=True):
-        st.selectbox(
-            "Format", FORMATS, key="suffix", width=110, format_func=lambda s: s[1:].upper()
-        )
-        st.selectbox(
-            "Rate", RATES, key="rate", width=130, format_func=lambda hz: f"{hz / 1000:g} kHz"
-        )
-        depths = BIT_DEPTHS[:2] if st.session_state.suffix == ".flac" else BIT_DEPTHS
-        st.selectbox(
-            "Depth", depths, key="bit_depth", width=150, format_func=_DEPTHS.__getitem__,
-            disabled=st.session_state.suffix in (".ogg", ".mp3"),
-            help="Of WAV and FLAC; FLAC has no float",
-        )  # fmt: skip

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from riffapp import settings
-from riffapp.errors import RiffappError
 from riffapp.jobs.tasks.loops import Loops
-from riffapp.studio import checkpoints
 from riffapp.studio.checkpoints import Sound
 from riffapp.studio.plan import plan_loop
-from riffapp.ui import restore, say, visitor
-from riffapp.ui.components import wish
+from riffapp.ui import restore, visitor
+from riffapp.ui.components import sound_settings, wish
 from riffapp.ui.frame import bench, headline
 from riffapp.ui.map import Room
 from riffapp.ui.results import results
@@ -31,13 +28,10 @@ _EMPTY = (
 def page() -> None:
     """Draw the room as the session has it now."""
     headline("Loops from words", _WELCOME)
-    try:
-        found = settings.load()
-        sound = checkpoints.read_sound(st.session_state.get("checkpoint", found.checkpoint))
-    except RiffappError as error:
-        say.error(str(error))
+    begun = wish.begin()
+    if begun is None:
         return
-    wish.begin(found, sound)
+    found, sound = begun
     left, right = bench()
     with left:
         _controls(sound)
@@ -45,7 +39,7 @@ def page() -> None:
     with right:
         results(KIND, empty=_EMPTY, play=st.session_state.play)
     with more:  # late, for its names of samplers bring the whole core along
-        wish.advanced(found, sound)
+        wish.advanced(found)
         restore.zone("loop_given")
 
 
@@ -71,7 +65,7 @@ def _controls(sound: Sound) -> None:
 
 def _task(sound: Sound) -> Loops:
     """What the widgets say. Raises what refuses it."""
-    return Loops(request=plan_loop(wish.request(), sound), suffix=st.session_state.suffix)
+    return Loops(request=plan_loop(wish.request(), sound), suffix=sound_settings.suffix(""))
 
 
 ROOMS = (
