@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from riffapp.jobs.desk import NOTE
 
 T = TypeVar("T")
-PATIENCE_S = 60.0
+PATIENCE_S = 300.0
 _FLAGS = (
     "--headless=new",
     "--no-sandbox",
