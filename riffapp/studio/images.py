@@ -275,15 +275,16 @@ def settings_of(path: Path) -> Infotext:
 
 
 def open_picture(path: Path, *, mode: str = "RGB") -> Image:
-    """A picture in a mode of PIL's; transparent parts of an 'RGB' one are laid on white.
+    """A picture in a mode of PIL's, turned as its camera held it; transparent parts of an 'RGB' one
+    are laid on white.
 
     Raises UsageError where there is none.
     """
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     try:
-        with Image.open(path) as found:
-            found.load()
+        with Image.open(path) as opened:
+            found = ImageOps.exif_transpose(opened)
             if mode == "RGB" and "A" in found.getbands():
                 white = Image.new("RGBA", found.size, "white")
                 return Image.alpha_composite(white, found.convert("RGBA")).convert("RGB")

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from riffapp.errors import UsageError
 from riffapp.gallery import File, Made
 from riffapp.jobs.desk import Desk
-from riffapp.jobs.tasks.images import upright
 from riffapp.jobs.tasks.refusals import names
 
 if TYPE_CHECKING:
@@ -84,6 +83,7 @@ class Enlarge:
 
     def perform(self, desk: Desk) -> None:
         """Each picture as it comes, under the text that it had."""
+        from riffapp.studio.images import open_picture
         from sdcore.post.extras import Faces, enhanced
 
         shelf = desk.models.library.shelf
@@ -98,7 +98,7 @@ class Enlarge:
         extras = self._extras(shelf, faces)
         for number in range(desk.made, len(self.pictures)):
             desk.step(number, len(self.pictures), self.names[number])
-            self._keep(desk, number, enhanced(upright(self.pictures[number]), extras))
+            self._keep(desk, number, enhanced(open_picture(self.pictures[number]), extras))
 
     def _extras(self, shelf: Shelf, faces: tuple[Faces, ...]) -> Extras:
         from sdcore.post.extras import Extras

@@ -51,7 +51,7 @@ class Canvas:
         from riffapp.studio.images import open_picture
         from sdcore.errors import RequestError
 
-        picture, covers = upright(self.picture), None
+        picture, covers = open_picture(self.picture), None
         if self.sketch is not None:
             colours = open_picture(self.sketch, mode="RGBA")
             if colours.size != picture.size:
@@ -247,12 +247,3 @@ def walks(wish: ImageWish) -> int:
     if isinstance(script, Outpaint) and isinstance(script.way, Mk2Way):
         return len(script.sides)
     return wish.loops
-
-
-def upright(path: Path) -> Image:
-    """A picture, 'RGB', turned as its camera held it. Raises UsageError where there is none."""
-    from PIL import ImageOps
-
-    from riffapp.studio.images import open_picture
-
-    return ImageOps.exif_transpose(open_picture(path))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from riffapp.ui import words
+from riffapp.ui.recall import put
 from riffapp.ui.words import Group, Groups
 
 _MANY, _TALL_PX = 40, 170  # more chips than this scroll
@@ -50,4 +51,4 @@ def _toggle(prompt: str, key: str, group: Group, known: Groups, lit: tuple[str, 
         text = words.remove(text, word, of=group.name, known=known)
     for word in new:
         text = words.add(text, word, to=group.name, known=known)
-    st.session_state[prompt] = text
+    put({prompt: text})

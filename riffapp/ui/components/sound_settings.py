@@ -167,7 +167,7 @@ def _seed(prefix: str) -> None:
 
 
 def _new_seed(prefix: str) -> None:
-    st.session_state[key(prefix, "seed")] = secrets.randbelow(MAX_SEED - MAX_TAKES)
+    put({key(prefix, "seed"): secrets.randbelow(MAX_SEED - MAX_TAKES)})
 
 
 def _forget(prefix: str) -> None:

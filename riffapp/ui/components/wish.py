@@ -161,11 +161,11 @@ def _hint(unknown: prompts.Unknown) -> None:
 
 
 def _swap(word: str, other: str) -> None:
-    st.session_state.prompt = words.swap(st.session_state.prompt, word, other)
+    put({"prompt": words.swap(st.session_state.prompt, word, other)})
 
 
 def _surprise(known: Groups) -> None:
-    st.session_state.prompt = words.surprise(known, random.SystemRandom())
+    put({"prompt": words.surprise(known, random.SystemRandom())})
 
 
 @apart

@@ -23,6 +23,7 @@ from riffapp.ui.say import plain, sentence
 KEY = "queue"
 KEPT_JOBS, _TITLE_CHARS = 30, 150
 _REFUSAL = "queue_refusal"
+_OTHERS = {"source": "Something opened"}  # jobs that no room is called after
 _WELCOME = (
     "One piece is made at a time, and the queue goes on when this page is closed: "
     "come back for what is done."
@@ -172,7 +173,7 @@ def _took(job: Job) -> str:
 
 def _room(job: Job) -> str:
     room = plan.rooms().get(job.kind)
-    return plain(job.kind if room is None else room.title)
+    return _OTHERS.get(job.kind, job.kind) if room is None else plain(room.title)
 
 
 ROOMS = (Room(key=KEY, title="Queue", icon=":material/list_alt:", group="More", page=page),)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -91,8 +91,12 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--disable-dev-shm-usage",
+    "--window-size=1280,1000",
     "--autoplay-policy=document-user-activation-required",
 )
+
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -168,21 +172,27 @@ class Chrome:
 
     def eventually(self, what: str, look: Callable[[], Any]) -> Any:
         """What `look` finds as soon as it finds something."""
-        from selenium.common.exceptions import WebDriverException
-
-        end, last = time.monotonic() + PATIENCE_S, None
-        while time.monotonic() < end:
-            try:
-                if found := look():
-                    return found
-            except (WebDriverException, OSError, IndexError, StopIteration) as error:
-                last = error
-            time.sleep(0.05)
-        raise AssertionError(f"never came: {what} ({last})")
+        return eventually(what, look)
 
 
-@pytest.fixture
-def chrome(tmp_path: Path) -> Iterator[Chrome]:
+def eventually(what: str, look: Callable[[], T]) -> T:
+    """What `look` finds as soon as it finds something."""
+    from selenium.common.exceptions import WebDriverException
+
+    end, last = time.monotonic() + PATIENCE_S, None
+    while time.monotonic() < end:
+        try:
+            if found := look():
+                return found
+        except (WebDriverException, OSError, LookupError, ValueError, StopIteration) as error:
+            last = error
+        time.sleep(0.05)
+    raise AssertionError(f"never came: {what} ({last})")
+
+
+@contextmanager
+def chromium(folder: Path, *, performance: bool = False) -> Iterator[Any]:
+    """A Chromium that keeps its profile and what it is given in a folder; skips where none is."""
     if (CHROMIUM is None or DRIVER is None) and os.environ.get("CI") != "true":
         pytest.skip("no Chromium here: apt-get install chromium chromium-driver")
     from selenium import webdriver
@@ -190,16 +200,23 @@ def chrome(tmp_path: Path) -> Iterator[Chrome]:
 
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM or "chromium"
-    for flag in (*FLAGS, "--window-size=1280,1000", f"--user-data-dir={tmp_path / 'profile'}"):
+    for flag in (*FLAGS, f"--user-data-dir={folder / 'profile'}"):
         options.add_argument(flag)
-    options.add_experimental_option("prefs", {"download.default_directory": str(tmp_path)})
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    options.add_experimental_option("prefs", {"download.default_directory": str(folder)})
+    logs = {"browser": "ALL"} | ({"performance": "ALL"} if performance else {})
+    options.set_capability("goog:loggingPrefs", logs)
     driver = webdriver.Chrome(options=options, service=Service(DRIVER or "chromedriver"))
     driver.set_script_timeout(PATIENCE_S)
     try:
-        yield Chrome(driver, tmp_path)
+        yield driver
     finally:
         driver.quit()
+
+
+@pytest.fixture
+def chrome(tmp_path: Path) -> Iterator[Chrome]:
+    with chromium(tmp_path, performance=True) as driver:
+        yield Chrome(driver, tmp_path)
 
 
 @dataclass(frozen=True)

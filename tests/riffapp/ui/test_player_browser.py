@@ -14,11 +14,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,30 +28,7 @@ from PIL import Image
 from audio import files
 from audio.types import Clip
 from riffapp.ui.components.player import GAIN_DB, Face, Track
-
-T = TypeVar("T")
-ROOT = Path(__file__).resolve().parents[3]
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
-DRIVER = shutil.which("chromedriver")
-PATIENCE_S = 120.0  # until something must have happened; a busy machine may take its time
-FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-    "--window-size=1280,1000",
-    "--autoplay-policy=document-user-activation-required",
-)
-
-if (CHROMIUM is None or DRIVER is None) and os.environ.get("CI") != "true":
-    pytest.skip(
-        "no Chromium here: apt-get install chromium chromium-driver", allow_module_level=True
-    )
+from tests.riffapp.ui.conftest import ROOT, chromium, eventually
 
 AT_REST = ("ready", "waiting")  # "waiting": there is no sound yet
 N, RATE = 85351, 44100  # 2 bars at 248 bpm, all but a whole number of anything
@@ -185,21 +162,10 @@ def server(folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """One Chromium for the module, which lets sound start only after a person's click."""
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM or "chromium"
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER or "chromedriver"))
-    try:
+    with chromium(tmp_path_factory.mktemp("chromium")) as driver:
         yield driver
-    finally:
-        driver.quit()
 
 
 class Page:
@@ -340,27 +306,11 @@ class Page:
 
 
 @pytest.fixture
-def page(chromium: Any, server: str) -> Iterator[Page]:
+def page(driver: Any, server: str) -> Iterator[Page]:
     """The test's page. Its console may complain of the sound that is meant to be missing only."""
-    yield Page(chromium, server)
-    severe = [it["message"] for it in chromium.get_log("browser") if it["level"] == "SEVERE"]
+    yield Page(driver, server)
+    severe = [it["message"] for it in driver.get_log("browser") if it["level"] == "SEVERE"]
     assert [message for message in severe if "gone.wav" not in message] == []
-
-
-def eventually(what: str, look: Callable[[], T]) -> T:
-    """What `look` finds as soon as it finds something."""
-    from selenium.common.exceptions import WebDriverException
-
-    end, last = time.monotonic() + PATIENCE_S, None
-    while time.monotonic() < end:
-        try:
-            found = look()
-            if found:
-                return found
-        except (WebDriverException, OSError, ValueError, KeyError) as error:
-            last = error
-        time.sleep(0.05)
-    raise AssertionError(f"never came: {what} ({last})")
 
 
 def wave(folder: Path, name: str) -> NDArray[np.float32]:

@@ -19,7 +19,7 @@ from riffapp.jobs.desk import Desk
 from riffapp.jobs.store import Store
 from riffapp.jobs.tasks.images import Canvas, Pictures, later
 from riffapp.jobs.tasks.refusals import refuse
-from riffapp.studio.images import ImageWish, Outpaint, Redraw
+from riffapp.studio.images import ImageWish, Outpaint, Redraw, open_picture
 from riffapp.studio.library import Library
 from sdcore import infotext, picture_files
 from sdcore.errors import SdError
@@ -197,6 +197,7 @@ def test_a_picture_stands_as_its_camera_held_it(tmp_path: Path) -> None:
     Image.new("RGB", (40, 24)).save(tmp_path / "phone.jpg", exif=exif)
     laid = Canvas(picture=tmp_path / "phone.jpg").laid(ASKED)
     assert laid.start is not None and laid.start.image.size == (24, 40)
+    assert open_picture(tmp_path / "phone.jpg", mode="RGBA").size == (24, 40)  # so do masks
 
 
 def test_every_picture_of_a_batch_is_redrawn(
