@@ -6,22 +6,19 @@ drawn; they are put down here, and taken up again when the room is next opened.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Any, NoReturn, ParamSpec
 
 import streamlit as st
 
-_KEPT, _PUT = "kept", "put"
-LATE_S = 1.0  # a browser that says what a widget said before it was set has not heard of it yet
+_KEPT = "kept"
 _NOTHING = object()
 P = ParamSpec("P")
 
 
 def recall(defaults: Mapping[str, Any]) -> None:
     """Give each widget key the value that it had last, or its default."""
-    _insist()
     kept = st.session_state.setdefault(_KEPT, {})
     for name, value in defaults.items():
         if name not in st.session_state:
@@ -41,7 +38,6 @@ def apart(draw: Callable[P, None]) -> Callable[P, None]:
     def drawn(*args: P.args, **kwargs: P.kwargs) -> None:
         if "going" in st.session_state:  # to another room: that is for the whole page
             redraw()
-        _insist()
         draw(*args, **kwargs)
         kept = st.session_state.get(_KEPT, {})
         kept.update({name: st.session_state[name] for name in kept if name in st.session_state})
@@ -61,26 +57,9 @@ def redraw() -> NoReturn:
 
 def put(values: Mapping[str, Any]) -> None:
     """Set widget keys for when their room is next drawn, also as a button's callback."""
-    s = st.session_state
-    kept, told = s.setdefault(_KEPT, {}), s.setdefault(_PUT, {})
+    kept = st.session_state.setdefault(_KEPT, {})
     for name, value in values.items():
-        told[name] = (s.get(name, _NOTHING), value, time.monotonic())
-        s[name] = kept[name] = value
-
-
-def _insist() -> None:
-    """Set once more what was put a moment ago, where it says what it said before.
-
-    Whatever watches the queue asks again and again, each time with all that the browser's widgets
-    say: if that was sent just before the browser heard of a new value, it would undo it.
-    """
-    s = st.session_state
-    told = s.get(_PUT, {})
-    for name, (before, value, at) in list(told.items()):
-        if time.monotonic() - at > LATE_S:
-            del told[name]
-        elif s.get(name, _NOTHING) == before:
-            s[name] = value
+        st.session_state[name] = kept[name] = value
 
 
 def remembered(name: str, default: Any = None) -> Any:
