@@ -40,15 +40,25 @@ _FIELDS = ("negative", "seed", *_OWN, "quality", "rate", "bit_depth", "checkpoin
 def begin(prefix: str) -> tuple[Settings, Sound] | None:
     """The settings and the sound of the room's checkpoint, its widgets filled where nothing is set.
 
-    None, with the sentence on the page, where the checkpoint is none that sounds.
+    A checkpoint that is not there any more is said and given up for that of the settings. None,
+    with the sentence on the page, where that one makes no sound either.
     """
+    name = key(prefix, "checkpoint")
     try:
         found = settings.load()
-        recall({key(prefix, "checkpoint"): found.checkpoint})
-        sound = checkpoints.read_sound(st.session_state[key(prefix, "checkpoint")])
+        recall({name: found.checkpoint})
     except RiffappError as error:
         say.error(str(error))
         return None
+    try:
+        sound = checkpoints.read_sound(st.session_state[name])
+    except RiffappError as error:
+        say.error(str(error))
+        if st.session_state[name] == found.checkpoint:
+            return None
+        put({name: found.checkpoint})
+        _forget(prefix)
+        return begin(prefix)
     first: dict[str, Any] = {name: getattr(sound, name) for name in _OWN}
     first |= {"negative": "", "seed": None, "quality": "fast"}
     first |= {"rate": RATES[0], "bit_depth": BIT_DEPTHS[0], "suffix": found.suffix}

@@ -20,6 +20,7 @@ from audio.types import Tempo
 from riffapp.gallery import Work
 from riffapp.jobs import wire
 from riffapp.studio.types import LoopRequest
+from riffapp.ui.server import MAIN
 
 Opened = Callable[..., AppTest]
 Make = Callable[[AppTest], AppTest]
@@ -393,3 +394,13 @@ def test_a_bad_environment_is_said_in_a_sentence(
     monkeypatch.setenv("RIFFAPP_THREADS", "many")
     monkeypatch.setattr(monkeypatch, "setenv", lambda *_: None)
     assert refusals(opened()) == ["RIFFAPP_THREADS is 'many': give a whole number from 1 up."]
+
+
+def test_a_model_that_has_gone_is_said_and_given_up() -> None:
+    at = AppTest.from_file(str(MAIN), default_timeout=300)
+    at.session_state["checkpoint"] = "/nowhere/my-model"
+    at.run()
+    assert not at.exception and "my-model" in at.error[0].value.replace("\\", "")
+    assert at.session_state["checkpoint"] == "loops" and at.session_state["steps"] > 0
+    at.run()
+    assert not at.error and at.button(key="make")
