@@ -126,16 +126,42 @@ class Chrome:
 
         self.eventually(f"a click on {selector}", clicked)
 
+    def type(self, selector: str, *keys: str) -> None:
+        """Send keys to an element, from the first on again if the page drew it anew meanwhile."""
+
+        def typed() -> bool:
+            field = self.driver.find_element("css selector", selector)
+            for key in keys:
+                field.send_keys(key)
+            return True
+
+        self.eventually(f"keys in {selector}", typed)
+
     def fill(self, key: str, text: str) -> None:
-        """Type into a field in place of what stands there, and leave it as a person would; then
-        the page is left to catch up."""
+        """Type into a field in place of what stands there and leave it, as a person would, and see
+        once the page has caught up that it stands there."""
         from selenium.webdriver.common.keys import Keys
 
-        field = self.find(f".st-key-{key} input, .st-key-{key} textarea")
-        field.send_keys(Keys.CONTROL, "a")
-        field.send_keys(text)
-        field.send_keys(Keys.TAB)
-        time.sleep(0.5)
+        field = f".st-key-{key} input, .st-key-{key} textarea"
+
+        def stands() -> bool:
+            self.type(field, Keys.CONTROL + "a" + Keys.NULL, text, Keys.TAB)
+            time.sleep(0.5)
+            self.rest()
+            shown = self.find(field).get_attribute("value")
+            return bool(shown == text or float(shown) == float(text))
+
+        self.eventually(f"{text!r} in {key}", stands)
+
+    def choose(self, key: str, label: str) -> None:
+        """Click one of several buttons that exclude one another."""
+
+        def clicked() -> bool:
+            buttons = self.all(f".st-key-{key} button")
+            next(button for button in buttons if button.text.strip() == label).click()
+            return True
+
+        self.eventually(label, clicked)
         self.rest()
 
     def rest(self) -> None:

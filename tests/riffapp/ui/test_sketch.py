@@ -102,11 +102,10 @@ def stroke(chrome: Any, *points: tuple[float, float]) -> None:
 
 def open_inpainting(chrome: Any, server: Any, photo: Path) -> None:
     chrome.open(f"{server.url}/img2img", until=".st-key-img2img_picture_upload")
-    chrome.find(".st-key-img2img_picture_upload input[type=file]").send_keys(str(photo))
+    chrome.type(".st-key-img2img_picture_upload input[type=file]", str(photo))
     chrome.find(".st-key-img2img_picture_given")
     chrome.rest()
-    inpaint = [b for b in chrome.all(".st-key-img2img_way button") if b.text == "Inpaint"]
-    inpaint[0].click()
+    chrome.choose("img2img_way", "Inpaint")
     covers(chrome, 0, 0)
 
 
@@ -123,8 +122,7 @@ def test_a_mask_is_drawn_and_only_there_the_picture_changes(
     chrome.fill("img2img_steps", "2")
     chrome.fill("img2img_mask_blur", "0")
     covers(chrome, 12, 14)
-    field = chrome.find(".st-key-img2img_prompt textarea")
-    field.send_keys(Keys.CONTROL, Keys.ENTER)
+    chrome.type(".st-key-img2img_prompt textarea", Keys.CONTROL + Keys.ENTER)
     chrome.find("[class*=st-key-work_img2img]")
     (work,) = Gallery(Database(server.home)).works(kinds=["img2img"])
     file = work.file("picture")

@@ -91,7 +91,7 @@ class Visit:
         return int(row[0])
 
     def upload(self, place: str, path: Path) -> None:
-        self.chrome.find(f".st-key-{place}_upload input[type=file]").send_keys(str(path))
+        self.chrome.type(f".st-key-{place}_upload input[type=file]", str(path))
         self.chrome.find(f".st-key-{place}_given")
         self.chrome.rest()
 
@@ -199,7 +199,7 @@ def test_from_an_empty_gallery_through_every_room(visit: Visit) -> None:
 def test_through_the_other_rooms(visit: Visit) -> None:
     chrome = visit.chrome
     visit.go("journey")
-    choose(chrome, "journey_mode", "Journey")
+    chrome.choose("journey_mode", "Journey")
     chrome.fill("journey_bars", "2")
     journey = visit.press("journey_make", kind="journey")
     assert sound_files.read(sound_of(journey)).n == Tempo(bpm=124, beats=8).samples(44100)
@@ -216,7 +216,7 @@ def test_through_the_other_rooms(visit: Visit) -> None:
     chrome.eventually("what it says, as text", lambda: HOSTILE in chrome.find("body").text)
 
     visit.go("train")
-    chrome.find(".st-key-train_samples_upload input[type=file]").send_keys(str(sound_of(journey)))
+    chrome.type(".st-key-train_samples_upload input[type=file]", str(sound_of(journey)))
     chrome.find("[data-testid=stDataFrame]")  # its caption can be written
     chrome.rest()
     chrome.fill("train_name", "mine")
@@ -251,24 +251,13 @@ def test_through_the_other_rooms(visit: Visit) -> None:
     assert chrome.driver.execute_script("return window.riffapp_was_taken") is None
 
 
-def choose(chrome: Any, key: str, label: str) -> None:
-    """Click one of several buttons that exclude one another."""
-
-    def clicked() -> bool:
-        next(b for b in chrome.all(f".st-key-{key} button") if b.text.strip() == label).click()
-        return True
-
-    chrome.eventually(label, clicked)
-    chrome.rest()
-
-
 def pick(chrome: Any, key: str, option: str) -> None:
     """Choose from a box that drops down, as one who types does."""
     from selenium.webdriver.common.keys import Keys
 
-    chrome.find(f".st-key-{key} input").send_keys(option)
+    chrome.type(f".st-key-{key} input", option)
     chrome.find("[role=option]")
-    chrome.find(f".st-key-{key} input").send_keys(Keys.ENTER)
+    chrome.type(f".st-key-{key} input", Keys.ENTER)
     time.sleep(0.5)
     chrome.rest()
 
