@@ -45,7 +45,7 @@ def _add_detail(kinds: Any) -> None:
 def _add_pictures(kinds: Any) -> None:
     p = _kind(kinds, "embedded-pictures", "a small image model, from riffapp's own drawn scenes")
     p.add_argument("-o", "--output", type=Path, help="checkpoint folder (WORK/pictures)")
-    p.add_argument("--scenes", type=int, help="scenes to draw (12288)")
+    p.add_argument("--scenes", type=int, help="scenes to draw (30000)")
     p.add_argument("--decoder-steps", type=int, help="updates of the autoencoder's decoder")
     p.add_argument("--diffusion-steps", type=int, help="updates of the diffusion model")
     p.add_argument("--judge-steps", type=int, help="updates of the judge")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from riffapp import settings
 from riffapp.cli.flags import ALTERNATIVE, HIRES, MASK, REQUEST, START, Flags, said_by
 from riffapp.errors import UsageError
 
@@ -16,14 +17,16 @@ if TYPE_CHECKING:
 
 
 def request_of(args: argparse.Namespace) -> ImageRequest:
-    """The request of a picture's settings, or of nothing, with the flags on top."""
-    from riffapp.studio import images
+    """The request of a picture's settings, or of what the checkpoint likes, with the flags on
+    top."""
+    from riffapp.studio import checkpoints, images
     from sdcore import infotext
     from sdcore.types import ImageRequest
 
     if args.prompt is None and args.source is None and args.lines is None:
         raise UsageError("no prompt: say what to draw, or give a picture to take it --from")
-    request, start, mask = ImageRequest(prompt=""), {}, {}
+    liked = checkpoints.liked(args.checkpoint or settings.load().image_checkpoint)
+    request, start, mask = ImageRequest(prompt="", **liked), {}, {}
     if args.source is not None:
         found = images.settings_of(args.source)
         request, start, mask = found.request, dict(found.start or {}), dict(found.mask or {})

@@ -12,6 +12,9 @@ instrument; Riffusion's, by its name, is known without one:
     groups    the words that a person may pick from, by what they are about
     licence   of the weights
     defaults  steps, cfg, sampler, schedule
+
+An embedded image model has a `picture.json` instead: `defaults` (width and height too), `groups`,
+`licence`.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
     from sdcore.models.shelf import Shelf
 
 EMBEDDED = Path(__file__).resolve().parents[1] / "checkpoints"
+PICTURE_FILE = "picture.json"  # what an embedded image model was made for, and its words
 SOUND_FILE = "sound.json"
 RIFFUSION_SOUND = EMBEDDED / "riffusion.sound.json"
 MAX_THREADS = 256
@@ -157,6 +162,38 @@ def read_sound(ref: str) -> Sound:
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise UsageError(f"{path} is not JSON ({error}): write it anew") from error
     return _sound(plain, path)
+
+
+def liked(ref: str) -> dict[str, Any]:
+    """The settings that an embedded checkpoint was made for, by their names in a request: size,
+    steps, cfg, sampler, schedule. Nothing of other checkpoints.
+    """
+    if ref not in names():
+        return {}
+    if not has_sound(ref):
+        return dict(_picture_facts(ref).get("defaults", {}))
+    from audio.types import Tempo
+
+    sound = read_sound(ref)
+    two_bars = sound.columns(Tempo(bpm=120.0, beats=8))
+    size = {"width": two_bars, "height": sound.params.n_mels}
+    return size | {name: getattr(sound, name) for name in ("steps", "cfg", "sampler", "schedule")}
+
+
+def taught(ref: str) -> Mapping[str, tuple[str, ...]]:
+    """The words that an embedded image checkpoint knows, by what they are about; nothing of other
+    checkpoints."""
+    if ref not in names() or has_sound(ref):
+        return {}
+    groups: Mapping[str, Sequence[str]] = _picture_facts(ref).get("groups", {})
+    return {name: tuple(words) for name, words in groups.items()}
+
+
+@cache
+def _picture_facts(name: str) -> dict[str, Any]:
+    path = EMBEDDED / name / PICTURE_FILE
+    plain: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return plain
 
 
 def load(

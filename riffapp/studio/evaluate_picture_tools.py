@@ -16,12 +16,12 @@ from riffapp.studio.picture_judge import PictureJudge, Seen
 from riffapp.studio.scene_drawing import SIDE, picture
 from riffapp.studio.scene_things import COLOURS
 from riffapp.studio.scenes import PLACES, THINGS, TIMES, Scene, Thing
+from riffapp.studio.train_pictures import DEFAULTS
 from sdcore.generate import generate
 from sdcore.models.checkpoint import Checkpoint
 from sdcore.types import ImageRequest, Mask, Start
 
 TEST_SEED = 2026  # no scene of the training or of the judge has it
-STEPS, CFG, SAMPLER, SCHEDULE = 16, 4.0, "DPM++ 2M", "Karras"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,9 +90,7 @@ class Tool:
 
 def asked(prompt: str, *, seed: int, negative: str = "", **rest: Any) -> ImageRequest:
     """The request that all is measured with."""
-    size = {"width": SIDE, "height": SIDE}
-    how = {"steps": STEPS, "cfg": CFG, "sampler": SAMPLER, "schedule": SCHEDULE}
-    return ImageRequest(prompt=prompt, negative=negative, seed=seed, **{**size, **how, **rest})
+    return ImageRequest(prompt=prompt, negative=negative, seed=seed, **{**DEFAULTS, **rest})
 
 
 def cases(count: int, *, salt: int) -> Iterator[Case]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from riffapp import __version__
 from riffapp.errors import UsageError
+from riffapp.studio import checkpoints, prompts
 from riffapp.studio.library import Library
 
 if TYPE_CHECKING:
@@ -173,6 +174,8 @@ def outpaint_of(*, pixels: int, sides: str = "", way: str = "mk2", **told: Any) 
 def noted(notes: Sequence[str], wish: ImageWish) -> tuple[str, ...]:
     """What the user should know, each thing once."""
     about = [SPECTROGRAMS] if wish.checkpoint == "loops" else []
+    taught = [word for group in checkpoints.taught(wish.checkpoint).values() for word in group]
+    about += [str(word) for word in prompts.unknown_words(wish.request.prompt, taught)]
     return tuple(dict.fromkeys([*notes, *about]))
 
 

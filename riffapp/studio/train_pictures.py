@@ -7,8 +7,9 @@ same command, on CPU or GPU. The encoder is computed at once, so diffusion needs
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,10 @@ from tqdm import tqdm
 
 from riffapp.errors import UsageError
 from riffapp.studio import scenes
+from riffapp.studio.checkpoints import PICTURE_FILE
 from riffapp.studio.picture_judge import PICTURE_JUDGE_FILE
 from riffapp.studio.scene_drawing import SIDE, boxes, picture
+from riffapp.studio.scene_things import COLOURS
 from riffapp.studio.train_picture_judge import train_picture_judge
 from sdcore.models.load import pick_device
 from sdcore.train.autoencoder import (
@@ -45,6 +48,15 @@ from sdcore.train.tokens import load_tokenizer, write_tokenizer
 SEED = 1
 TEXT_WIDTH = 128
 LATENT_CHANNELS = 12
+DEFAULTS = {
+    "width": SIDE,
+    "height": SIDE,
+    "steps": 16,
+    "cfg": 4.0,
+    "sampler": "DPM++ 2M",
+    "schedule": "Karras",
+}
+LICENCE = "GPL-3.0-or-later"
 # Scenes whose pictures are kept in memory: for the encoder's components, the decoder, the judge.
 SEEN = 3072
 _SHARD = 512
@@ -58,9 +70,9 @@ _PLAIN_WORDS = ("the", "of", "with", "some", "one", "it", "is", "there", "pictur
 class Budget:
     """How much of everything: `scenes` to draw, and updates for each network."""
 
-    scenes: int = 12288
+    scenes: int = 30000
     decoder_steps: int = 1050
-    diffusion_steps: int = 12000
+    diffusion_steps: int = 20000
     judge_steps: int = 1500
     batch: int = 16
     # Of scenes in a style or with three things one in so many is shown.
@@ -187,6 +199,27 @@ def export(folder: Path, target: Path) -> None:
         scheduler=noise_schedule(),
         edge=(),
     )
+    text = json.dumps(picture_facts(), indent=1, ensure_ascii=False) + "\n"
+    (target / PICTURE_FILE).write_text(text, encoding="utf-8")
+
+
+def picture_facts() -> dict[str, object]:
+    """The picture.json of the embedded image model."""
+
+    def flat(table: Mapping[str, tuple[str, ...]]) -> list[str]:
+        return [word for options in table.values() for word in options]
+
+    plurals = [scenes.PLURALS[thing] for thing in scenes.THINGS]
+    named = {
+        "things": [*scenes.THINGS, *plurals],
+        "colours": list(COLOURS),
+        "places": flat(scenes.PLACES),
+        "times": flat(scenes.TIMES),
+        "styles": flat(scenes.STYLES),
+    }
+    said = {word for options in named.values() for text in options for word in text.split()}
+    rest = [word for word in (*taught_words(), *_PLAIN_WORDS) if word not in said and word != ","]
+    return {"defaults": DEFAULTS, "groups": named | {"others": rest}, "licence": LICENCE}
 
 
 def taught_words() -> tuple[str, ...]:

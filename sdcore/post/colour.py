@@ -47,7 +47,8 @@ def _shown(lab: Floats) -> Floats:
     Z = ((L + 16) / 116 - b / 200)^3 in the definition of CIELAB.
     """
     limited = lab.copy()
-    limited[..., 2] = np.minimum(lab[..., 2], (lab[..., 0] + 16) / 116 * 200)
+    most = (lab[..., 0] + 16) / 116 * 200
+    limited[..., 2] = np.minimum(lab[..., 2], most - 1e-6)  # a hair less: rounding must not pass it
     return limited
 
 

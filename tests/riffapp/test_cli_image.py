@@ -32,12 +32,20 @@ def test_a_picture_s_file_alone_makes_the_same_bytes_again(
     flags = ["--variation-seed", 3, "--variation-strength", 0.2, "--hires", 1.5, "--tiling", "x"]
     flags += ["--sampler", "Euler a", "--sampler-option", "eta=0.5", "--seed-from", "32x64"]
     code, out, err = _run(
-        capsys, "txt2img", "[house:bass:1], (drums:1.2)", *SMALL, *flags, "-o", first
+        capsys, "txt2img", "[house:bass:1], (tree:1.2)", *SMALL, *flags, "-o", first
     )
     assert (code, out.split()[0]) == (0, str(first)), err
-    assert "paints spectrograms" in err
+    assert "never taught 'bass'" in err and "'tree'" not in err
     assert _run(capsys, "txt2img", "--from", first, "--device", "cpu", "-o", again)[0] == 0
     assert first.read_bytes() == again.read_bytes()
+
+
+def test_a_model_of_loops_says_that_it_paints_spectrograms(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ("txt2img", "house drums", *SMALL, "--checkpoint", "loops", "-o", tmp_path / "a.png")
+    code, _, err = _run(capsys, *asked)
+    assert code == 0 and "paints spectrograms" in err
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])

@@ -163,7 +163,7 @@ def test_low_memory_draws_the_same_picture(
         (["txt2img", "--lines", "EMPTY"], "no line with a prompt"),
         (["txt2img", "a", "--memory", "tiny"], "unknown memory mode 'tiny'"),
         (["txt2img", "a", "--memory", "low", "--refiner", "loops"], "holds one checkpoint"),
-        (["txt2img", "a", "--vae", "TAESD"], "no TAESD for the checkpoint 'loops'"),
+        (["txt2img", "a", "--vae", "TAESD"], "no TAESD for the checkpoint 'pictures'"),
         (["txt2img", "a", "--preview", "a.bmp"], "a.bmp is no picture's name"),
         (
             ["txt2img", "a", "--x", "Steps=1,2", "--preview", "p.png"],

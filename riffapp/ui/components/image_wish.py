@@ -18,10 +18,10 @@ import streamlit as st
 
 from riffapp import settings
 from riffapp.errors import UsageError
-from riffapp.studio import checkpoints
+from riffapp.studio import checkpoints, prompts
 from riffapp.studio.images import ImageWish
 from riffapp.ui import map as plan
-from riffapp.ui import visitor
+from riffapp.ui import say, visitor
 from riffapp.ui.components import controls, image_table
 from riffapp.ui.components.controls import key
 from riffapp.ui.recall import apart, drop, put, recall
@@ -34,6 +34,7 @@ STYLES, WILDCARDS = "styles.csv", "wildcards"
 # Parts that are there only where their box is ticked.
 OPTIONAL = ("variation", "refiner", "faces", "hires", "soft")
 MAX_ROUNDS = 100
+EXAMPLE = "a red boat and a yellow house on a beach at sunset, watercolour"
 _LIKED = ("width", "height", "steps", "cfg", "sampler", "schedule")
 
 
@@ -43,8 +44,9 @@ def begin(room: str) -> None:
     Raises RiffappError for settings that cannot be read.
     """
     recall({key(room, "checkpoint"): settings.load().image_checkpoint})
-    liked = _liked(room, st.session_state[key(room, "checkpoint")])
-    recall({name: copy(value) for name, value in (_first(room) | liked).items()})
+    liked = checkpoints.liked(st.session_state[key(room, "checkpoint")])
+    own = {key(room, name): value for name, value in liked.items()}
+    recall({name: copy(value) for name, value in (_first(room) | own).items()})
     _about(room)
 
 
@@ -55,19 +57,6 @@ def _first(room: str) -> dict[str, Any]:
     return controls.first(room, image_table.table()) | {key(room, n): v for n, v in own.items()}
 
 
-def _liked(room: str, checkpoint: str) -> dict[str, Any]:
-    """What an embedded model likes best; others are asked as A1111 asks them."""
-    if checkpoint not in checkpoints.names() or not checkpoints.has_sound(checkpoint):
-        return {}
-    from audio.types import Tempo
-
-    sound = checkpoints.read_sound(checkpoint)
-    width = sound.columns(Tempo(bpm=120.0, beats=8))  # two bars
-    size = {"width": width, "height": sound.params.n_mels}
-    told = size | {name: getattr(sound, name) for name in _LIKED if name not in size}
-    return {key(room, name): value for name, value in told.items()}
-
-
 def _about(room: str) -> None:
     """What the embedded model is, where that is the one, and the way to others."""
     checkpoint = st.session_state[key(room, "checkpoint")]
@@ -76,7 +65,7 @@ def _about(room: str) -> None:
     paints = (
         "paints spectrograms of loops, not things or scenes"
         if checkpoints.has_sound(checkpoint)
-        else "is a small one, which knows a few words only"
+        else f"draws small scenes from a few words, such as *{EXAMPLE}*"
     )
     with st.container(horizontal=True, vertical_alignment="center", key=f"{room}_about"):
         st.caption(
@@ -123,6 +112,7 @@ def _forget(room: str) -> None:
 def words(room: str) -> None:
     """Prompts and styles, and the way to read a picture's parameters into everything."""
     row(room, "prompt")
+    _hints(room)
     row(room, "negative")
     known = list(styles())
     if known:
@@ -132,6 +122,19 @@ def words(room: str) -> None:
             "Styles", known, key=key(room, "styles"), persist_state="session",
             help="Put around the prompts when it is made",
         )  # fmt: skip
+
+
+def _hints(room: str) -> None:
+    """What an embedded model was never taught, and what it knows."""
+    taught = checkpoints.taught(st.session_state[key(room, "checkpoint")])
+    if not taught:
+        return
+    every = [word for group in taught.values() for word in group]
+    for word in prompts.unknown_words(st.session_state[key(room, "prompt")], every):
+        say.warning(str(word))
+    with st.popover("Words that it knows", icon=":material/sell:", type="tertiary"):
+        for name, group in taught.items():
+            st.markdown(f"**{name.capitalize()}**: {', '.join(group)}")
 
 
 @apart
