@@ -22,12 +22,17 @@ from riffapp.gallery import Gallery, Work
 from riffapp.jobs import wire
 from riffapp.jobs.desk import Task
 from riffapp.jobs.store import Store
+from riffapp.jobs.tasks.images import Pictures
+from riffapp.studio import checkpoints
+from riffapp.studio.images import ImageWish
 from riffapp.ui import map as plan
 from riffapp.ui.guard import VISITOR
+from sdcore.types import ImageRequest
 
 WIDE, TALL, NARROW = 1280, 1000, 390
 ALSO = ("loop", "gallery")  # seen dark and on a phone as well
 SETTLE_S = 3.0
+SCENE = "a red boat and a yellow house on a beach at sunset"
 
 
 class Home:
@@ -70,6 +75,12 @@ def photograph(driver: Any, address: str, room: str, path: Path) -> None:
     png.unlink()
 
 
+def wish() -> ImageWish:
+    """Four pictures of the embedded image model."""
+    request = ImageRequest(prompt=SCENE, seed=4, batch=4, **checkpoints.liked("pictures"))
+    return ImageWish(request=request, checkpoint="pictures")
+
+
 def main() -> None:
     target = Path(sys.argv[1])
     target.mkdir(parents=True, exist_ok=True)
@@ -81,7 +92,9 @@ def main() -> None:
             driver.get(server.address)
             find(driver, ".st-key-make button")
             owner = driver.get_cookie(VISITOR)["value"]
-            works = pieces(Home(home, owner).made)
+            here = Home(home, owner)
+            works = pieces(here.made)
+            here.made("txt2img", Pictures(wish=wish()))
             for key in plan.rooms():
                 photograph(driver, server.address, key, target / f"{key}.webp")
             cookie = driver.get_cookie(VISITOR)

@@ -35,7 +35,8 @@ def licence(path: Path, texts: Mapping[str, str]) -> str:
     """The licence that a model states, as it does; `texts` are those of its header."""
     sound = path / "sound.json" if path.is_dir() else path.with_suffix(_SOUND)
     card = path / "README.md" if path.is_dir() else path.with_suffix(_CARD)
-    said = (texts.get("modelspec.license"), read_json(sound).get("licence"), _on_card(_text(card)))
+    own = [read_json(facts).get("licence") for facts in (sound, path / "picture.json")]
+    said = (texts.get("modelspec.license"), *own, _on_card(_text(card)))
     return next((_short(one) for one in said if isinstance(one, str) and one.strip()), NOT_STATED)
 
 

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from riffapp.settings import Settings
-from riffapp.studio import checkpoints
+from riffapp.studio import checkpoints, model_cards
 from riffapp.studio.checkpoints import EMBEDDED, PICTURE_FILE
 from riffapp.studio.evaluate_picture_tools import Watched, asked
 from riffapp.studio.picture_judge import PICTURE_JUDGE_FILE, PictureJudge
@@ -59,6 +59,7 @@ def test_it_is_small_and_whole_and_its_facts_are_what_the_recipe_writes() -> Non
     card = (folder / "README.md").read_text(encoding="utf-8")
     for heading in ("Data", "Recipe", "Measured", "Limits"):
         assert f"## {heading}" in card
+    assert model_cards.licence(folder, {}) == "GPL-3.0-or-later"
 
 
 def test_all_embedded_weights_together_are_small() -> None:
