@@ -32,9 +32,10 @@ demo: $(BASE)
 	  -o $(OUT)/demo-speech.wav
 
 # The long ones first, which are in a browser: two cores end at the same time then.
+# A worker that crashed ends the run: with --dist loadfile a new one would wait for ever.
 test: $(ALL)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
-	  tests/riffapp/ui tests
+	  --max-worker-restart 0 tests/riffapp/ui tests
 
 app ui: $(BASE)
 	$(BIN)/riffapp ui --port $(PORT)

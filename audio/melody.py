@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from audio.compiled import librosa
 from audio.onsets import RATE
 from audio.tempo import heard
 from audio.types import Clip, Note
@@ -21,12 +22,8 @@ def melody(clip: Clip) -> tuple[Note, ...]:
     median filtering (Fitzgerald 2010); runs of one semitone are a note.
     Raises ParameterError as `audio.tempo.heard` does.
     """
-    import librosa
-    from librosa.effects import harmonic
-    from librosa.feature import rms
-
-    y = harmonic(heard(clip), margin=2.0)
-    hz, voiced, sure = librosa.pyin(
+    y = librosa().effects.harmonic(heard(clip), margin=2.0)
+    hz, voiced, sure = librosa().pyin(
         y,
         fmin=LOWEST_HZ,
         fmax=HIGHEST_HZ,
@@ -40,7 +37,7 @@ def melody(clip: Clip) -> tuple[Note, ...]:
     turns = np.flatnonzero(np.diff(pitches)) + 1
     edges = [0, *turns.tolist(), len(pitches)]
     step_s = _HOP / RATE
-    loud = rms(y=y, frame_length=_WINDOW, hop_length=_HOP)[0]
+    loud = librosa().feature.rms(y=y, frame_length=_WINDOW, hop_length=_HOP)[0]
     loudest = float(loud.max()) or 1.0
     found = []
     for first, last in zip(edges[:-1], edges[1:], strict=True):

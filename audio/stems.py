@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from audio.compiled import librosa
 from audio.errors import FileError, MachineError, ParameterError
 from audio.files import resample
 from audio.types import Clip, Samples
@@ -33,14 +34,14 @@ def harmonic_percussive(clip: Clip) -> dict[str, Clip]:
 
 
 def _harmonic(clip: Clip) -> Samples:
-    from librosa.effects import harmonic
-
     fft = min(_FFT, 1 << (clip.n.bit_length() - 1))  # no longer than the sound
     block, overlap = round(BLOCK_S * clip.rate), round(OVERLAP_S * clip.rate)
     found = np.zeros_like(clip.samples)
     for first in range(0, clip.n, block):
         start, end = max(0, first - overlap), min(clip.n, first + block)
-        part = np.stack([harmonic(y, n_fft=fft) for y in clip.samples[:, start:end]])
+        part = np.stack(
+            [librosa().effects.harmonic(y, n_fft=fft) for y in clip.samples[:, start:end]]
+        )
         if start < first:
             rise = np.linspace(0, 1, first - start, dtype=np.float32)
             found[:, start:first] = (

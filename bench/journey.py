@@ -12,11 +12,11 @@ import argparse
 import sys
 from dataclasses import replace
 
-import librosa
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
+from audio.compiled import librosa
 from riffapp.studio import checkpoints
 from riffapp.studio.checkpoints import Instrument
 from riffapp.studio.text_to_audio import make_loops
@@ -93,14 +93,14 @@ def correlations(
 
 
 def _chroma(y: NDArray[np.float32]) -> FloatArray:
-    found = librosa.feature.chroma_stft(y=y, sr=44100, n_fft=8192, hop_length=1024, norm=None)
+    found = librosa().feature.chroma_stft(y=y, sr=44100, n_fft=8192, hop_length=1024, norm=None)
     mean = found.mean(1)
     return np.asarray(mean / (mean.sum() + 1e-9), np.float64)
 
 
 def _onsets(y: NDArray[np.float32]) -> FloatArray:
     """The mean rise at each sixteenth of a bar."""
-    rise = librosa.onset.onset_strength(y=y, sr=44100, hop_length=256)
+    rise = librosa().onset.onset_strength(y=y, sr=44100, hop_length=256)
     sixteenths = np.floor(np.arange(len(rise)) * 256 / 44100 * BPM / 60 * 4 + 1e-6).astype(int) % 16
     return np.array([rise[sixteenths == k].mean() for k in range(16)])
 

@@ -35,7 +35,7 @@ HOMES = {
     "soundfile": ("audio.files", "audio.stream", "riffapp.uploads.child"),
     "mutagen": ("audio",),
     "soxr": ("audio",),
-    "librosa": ("audio",),
+    "librosa": ("audio.compiled",),
     "TTS": ("audio.speech",),
     "espeakng_loader": ("audio.speech",),
     "parselmouth": ("audio.speech", "audio.align"),

@@ -14,6 +14,7 @@ from scipy import signal
 from audio.align.intonation import Contour, to_midi
 from audio.align.music import FloatArray
 from audio.align.time_map import TimeMap
+from audio.compiled import librosa
 from audio.files import resample
 from audio.speech.types import Speech
 from audio.types import Clip
@@ -95,11 +96,9 @@ def cents_off(found_hz: ArrayLike, asked_hz: ArrayLike) -> FloatArray:
 
 def yin_at(clip: Clip, times_s: FloatArray, hz_range: tuple[float, float]) -> FloatArray:
     """The pitch in Hz at times by YIN (de Cheveigné and Kawahara 2002), librosa's."""
-    import librosa
-
     hop = round(0.005 * clip.rate)
     frame = 2 ** math.ceil(math.log2(4 * clip.rate / hz_range[0]))
-    hz = librosa.yin(
+    hz = librosa().yin(
         clip.samples[0],
         fmin=hz_range[0],
         fmax=hz_range[1],
@@ -114,15 +113,13 @@ def yin_at(clip: Clip, times_s: FloatArray, hz_range: tuple[float, float]) -> Fl
 def formants_at(clip: Clip, times_s: FloatArray, *, rate: int = 10000) -> FloatArray:
     """The second formant in Hz at times (n,), NaN where there is none: roots of a predictor of
     order 10 (Burg's method) over 40 ms."""
-    import librosa
-
     frames = _frames(resample(clip, rate), times_s, 0.04)
     found = []
     for frame in frames:
         if not np.abs(frame).max() > 0:
             found.append(np.nan)
             continue
-        roots = np.roots(librosa.lpc(frame, order=10))
+        roots = np.roots(librosa().lpc(frame, order=10))
         roots = roots[np.imag(roots) > 0.01]
         hz = np.angle(roots) * rate / (2 * np.pi)
         width_hz = -np.log(np.abs(roots)) * rate / np.pi
@@ -133,11 +130,9 @@ def formants_at(clip: Clip, times_s: FloatArray, *, rate: int = 10000) -> FloatA
 
 def envelopes_at(clip: Clip, times_s: FloatArray, *, rate: int = 10000) -> FloatArray:
     """Spectral envelopes in dB (n, bins) at times, over 40 ms: a predictor's of order 12."""
-    import librosa
-
     found = []
     for frame in _frames(resample(clip, rate), times_s, 0.04):
-        coefficients = librosa.lpc(frame, order=12)
+        coefficients = librosa().lpc(frame, order=12)
         error = signal.lfilter(coefficients, [1.0], frame)
         response = np.abs(np.fft.rfft(coefficients, 256)) / max(float(np.std(error)), 1e-9)
         found.append(-20 * np.log10(response))
@@ -146,11 +141,9 @@ def envelopes_at(clip: Clip, times_s: FloatArray, *, rate: int = 10000) -> Float
 
 def log_mels_at(clip: Clip, times_s: FloatArray) -> FloatArray:
     """Levels of 40 mel bands in dB (n, 40) at times, over 23 ms, none below -60 of the loudest."""
-    from librosa.filters import mel
-
     frames = _frames(clip, times_s, 512 / 22050)
     power = np.abs(np.fft.rfft(frames, axis=1)) ** 2
-    bank = mel(sr=clip.rate, n_fft=frames.shape[1], n_mels=40, fmax=8000)
+    bank = librosa().filters.mel(sr=clip.rate, n_fft=frames.shape[1], n_mels=40, fmax=8000)
     db = 10 * np.log10(power @ bank.T + 1e-12)
     found: FloatArray = np.maximum(db, db.max() - 60)
     return found

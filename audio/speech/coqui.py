@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from audio.compiled import librosa
 from audio.errors import FileError, MachineError, ParameterError
 from audio.speech import espeak_text, phone_tokens, recorded
 from audio.speech.espeak import Espeak
@@ -227,6 +228,7 @@ def _register_phonemizer(espeak: Espeak) -> None:
 
     Raises MachineError where TTS is not installed.
     """
+    librosa()  # TTS loads it as well
     try:
         from TTS.tts.utils.text import phonemizers
         from TTS.tts.utils.text.phonemizers.base import BasePhonemizer

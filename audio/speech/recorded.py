@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio import files
+from audio.compiled import librosa
 from audio.errors import ParameterError
 from audio.speech import syllables
 from audio.speech.espeak import RATE, Espeak
@@ -131,9 +132,7 @@ def _warp(
 
 def _path(reference: Samples, recording: Samples, hop_s: float) -> tuple[FloatArray, FloatArray]:
     """The cheapest way through both: for each frame of the reference, the mean of its partners."""
-    from librosa.sequence import dtw
-
-    _, path = dtw(_features(reference, hop_s), _features(recording, hop_s))
+    _, path = librosa().sequence.dtw(_features(reference, hop_s), _features(recording, hop_s))
     frames, partners = path[::-1].T
     counts = np.bincount(frames)
     hop = round(hop_s * RATE) / RATE
@@ -143,9 +142,7 @@ def _path(reference: Samples, recording: Samples, hop_s: float) -> tuple[FloatAr
 
 def _features(x: Samples, hop_s: float) -> FloatArray:
     """Levels in mel bands and their slopes (2 * bands, frames), free of a constant colouring."""
-    import librosa
-
-    powers = librosa.feature.melspectrogram(
+    powers = librosa().feature.melspectrogram(
         y=x,
         sr=RATE,
         n_fft=1024,
@@ -155,7 +152,7 @@ def _features(x: Samples, hop_s: float) -> FloatArray:
         fmin=_RANGE_HZ[0],
         fmax=_RANGE_HZ[1],
     )
-    levels = librosa.power_to_db(powers, ref=np.max, top_db=_RANGE_DB)
+    levels = librosa().power_to_db(powers, ref=np.max, top_db=_RANGE_DB)
     levels = levels - levels.mean(1, keepdims=True)
     slopes = np.gradient(levels, axis=1) if levels.shape[1] > 1 else np.zeros_like(levels)
     parts: list[Any] = [part / (part.std() + 1e-9) for part in (levels, slopes)]
