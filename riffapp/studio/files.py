@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from riffapp.studio.types import BIT_DEPTHS, LONG_BARS, LoopRequest, LoopResult
 
 if TYPE_CHECKING:
     from audio.pictures import Picture
-    from audio.types import Clip, Tempo
+    from audio.types import Clip, Samples, Tempo
     from riffapp.studio.pictures import Drawn
     from riffapp.studio.remake import Remade
 
@@ -96,10 +96,14 @@ def name_for(planned: LoopRequest) -> str:
     return f"{slug or 'loop'}_{planned.bpm:g}bpm_{planned.bars}bars_{planned.seed}"
 
 
-def save(result: LoopResult, path: Path) -> Saved:
+def save(
+    result: LoopResult, path: Path, *, on_share: Callable[[float], None] | None = None
+) -> Saved:
     """Write a take: the sound to `path`, its picture beside it, all settings inside both.
 
-    Each file appears whole or not at all. Raises audio's errors (disk full, no permission).
+    A long piece takes its sound as it is written: `on_share` is told what share of it is there,
+    and what it raises ends the work. Each file appears whole or not at all.
+    Raises audio's errors (disk full, no permission).
     """
     from audio import files, pictures, stream
 
@@ -113,7 +117,7 @@ def save(result: LoopResult, path: Path) -> Saved:
     else:
         stream.write_blocks(
             path,
-            result.blocks(),
+            result.blocks() if on_share is None else _told(result, on_share),
             rate=result.params.rate,
             channels=result.params.channels,
             subtype=subtype,
@@ -131,6 +135,14 @@ def save(result: LoopResult, path: Path) -> Saved:
         texts=texts,
     )
     return Saved(sound=path, picture=picture)
+
+
+def _told(result: LoopResult, on_share: Callable[[float], None]) -> Iterator[Samples]:
+    done, whole = 0, result.tempo.samples(result.params.rate)
+    for block in result.blocks():
+        yield block
+        done += block.shape[1]
+        on_share(done / whole)
 
 
 def save_remade(remade: Remade, path: Path, *, bit_depth: str) -> Saved:

@@ -73,8 +73,11 @@ def travel(
     ]
     picture = joined(pictures, beats=canvas.tempo.beats)
     tempo = replace(canvas.tempo, beats=points * canvas.tempo.beats)
-    blocks = sounding(picture, canvas.params, tempo, quality=planned.quality, closed=False)
-    clip = replace(canvas.clip, samples=np.concatenate(list(blocks), axis=1))
+    blocks = []
+    for block in sounding(picture, canvas.params, tempo, quality=planned.quality, closed=False):
+        blocks.append(block)
+        on_progress(Progress(done=points, total=points))  # where one may stop
+    clip = replace(canvas.clip, samples=np.concatenate(blocks, axis=1))
     longer = replace(canvas, clip=clip, picture=picture, tempo=tempo, lead=0, closed=False)
     way = Journey(prompt=goal.prompt, negative=goal.negative, seed=goal.seed, cfg=goal.cfg)
     told = replace(planned, bars=points * planned.bars, closed=False, journey=way)

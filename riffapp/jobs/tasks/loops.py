@@ -68,7 +68,11 @@ class Loops:
             bars=request.bars,
             seed=request.seed,
         )
-        saved = files.save(take, path)
+
+        def rendered(share: float) -> None:  # of a long piece: its picture is drawn by now
+            desk.step(number + 1, self.request.takes, f"its sound, {share:.0%}")
+
+        saved = files.save(take, path, on_share=rendered)
         return Made(
             kind=self.kind,
             title=request.prompt if request.key is None else f"{request.prompt} · {request.key}",

@@ -209,7 +209,11 @@ def _made(request: LoopRequest, folder: Path, desk: Desk) -> Path:
 
     desk.step(0, 0, "making the bed")
     (take,) = make_loops(instrument, replace(request, takes=1), on_progress=report)
-    return files.save(take, folder / "bed.wav").sound
+
+    def rendered(share: float) -> None:
+        desk.step(0, 0, f"making the bed, its sound, {share:.0%}")
+
+    return files.save(take, folder / "bed.wav", on_share=rendered).sound
 
 
 def _files(saved: SavedSpeech, *, streamed: bool) -> tuple[File, ...]:

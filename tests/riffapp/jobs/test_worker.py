@@ -26,6 +26,7 @@ from riffapp.jobs.worker import Worker
 from riffapp.settings import Settings
 from riffapp.studio.plan import plan_loop
 from riffapp.studio.types import LoopRequest
+from sdcore.errors import Cancelled
 
 ACTS: dict[str, Callable[[Desk], None]] = {}
 
@@ -109,6 +110,30 @@ def test_takes_that_were_kept_before_a_death_are_not_made_again(
     assert works[0].title == "made" and [w.facts["seed"] for w in works[1:]] == [2, 3]
     task.perform(begun)  # all are there: nothing is done
     assert len(Gallery(database).of_job(begun.job.id)) == 3
+
+
+def test_a_long_piece_stops_while_its_sound_is_made(
+    found: Settings,
+    instrument: object,
+    desk: Callable[[Task], Desk],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    task = loops(found, instrument, seed=1)
+    task = replace(task, request=replace(task.request, bars=40, bpm=240, quality="draft"))
+    begun, told, report = desk(task), [], Store.report
+
+    def report_and_stop(store: Store, number: int, *, stage: str, **done: int) -> bool:
+        told.append(stage)
+        if stage.startswith("its sound"):
+            store.cancel(number, owner=begun.job.owner)
+        return report(store, number, stage=stage, **done)
+
+    monkeypatch.setattr(Store, "report", report_and_stop)
+    with pytest.raises(Cancelled):
+        task.perform(begun)
+    assert sum(stage.startswith("its sound") for stage in told) == 1
+    assert told[-1] != "its sound, 100%"
+    assert not [path for path in found.outputs.rglob("*") if path.is_file()]
 
 
 def test_what_forms_can_be_seen_and_heard_and_is_forgotten_later(
