@@ -8,6 +8,7 @@
     ├── MachineError        the machine's fault: out of memory
     ├── Cancelled           raised by an `on_step` to stop a run
     └── Interrupted         raised by an `on_step` to stop a run and keep its estimate so far
+        └── Skipped         to do so with the image in hand alone
 
 Each message is one sentence: what was given, what is allowed, what to do.
 """
@@ -51,6 +52,10 @@ class Cancelled(SdError):
 
 class Interrupted(SdError):
     """The caller's `on_step` asked to stop here and to have what there is."""
+
+
+class Skipped(Interrupted):
+    """The caller's `on_step` asked to have this image as it is, and to go on with the next."""
 
 
 def lookup(table: Mapping[str, T], name: str, kind: str) -> T:

@@ -35,7 +35,7 @@ def generate(
         checkpoint: what draws; it is used by one run at a time.
         request: what is asked; a refusal comes before any work.
         on_step: hears of each step. It stops the run by raising Cancelled, and by Interrupted
-            ends it with what there is by then.
+            ends it with what there is by then; by Skipped it ends the images in hand alone.
         shelf: where other files that the request names are found.
     """
     resolved, passes = plan(request, checkpoint, shelf=shelf)
@@ -63,6 +63,7 @@ def pictures(
 ) -> list[Image]:
     """The pictures of images that run together, through all passes; singly if memory lacks."""
     x: Tensor | None = None
+    run.begin()
     try:
         for p, reading in zip(passes, readings, strict=True):
             x = walk(p, reading, part, before=x, run=run)
@@ -78,7 +79,8 @@ def pictures(
 
 def walk(p: Pass, reading: Told, part: ImageRequest, *, before: Tensor | None, run: Run) -> Tensor:
     """The clean latents (B, C, h, w) of one pass: from noise, a picture or the pass before."""
-    if run.is_interrupted and before is not None:
+    if run.is_cut_off and before is not None:
+        run.run += 1
         return before
     noise = ImageNoise.of(part, p.shape, p.seed_shape, device=p.checkpoint.device)
     drawn = noise()
@@ -87,7 +89,7 @@ def walk(p: Pass, reading: Told, part: ImageRequest, *, before: Tensor | None, r
     try:
         if len(p.sigmas) > 1:  # of strength 0 nothing is redone
             x = p.sampler(Painting(p, reading, x0), x, p.sigmas, noise, run)
-    except Interrupted:
-        x = run.interrupted()
+    except Interrupted as stop:
+        x = run.cut_off(stop)
     run.run += 1
     return starts.kept(p, x0, x)

@@ -10,7 +10,7 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
-from sdcore.errors import MachineError
+from sdcore.errors import Interrupted, MachineError, Skipped
 from sdcore.models.circular import circular
 from sdcore.plan import Pass
 from sdcore.types import ImageRequest, OnStep, Step
@@ -25,7 +25,8 @@ class Run:
         self.run = 0
         self.images: list[Image] = []
         self.notes = [note for p in passes for note in p.notes]
-        self.is_interrupted = False
+        # Nothing more is to be run; nothing more of the images in hand.
+        self.is_interrupted = self.is_cut_off = False
         self._on_step, self._wanted = on_step, resolved.batch
         self._last: Step | None = None
 
@@ -35,11 +36,23 @@ class Run:
         )
         self._on_step(self._last)
 
-    def interrupted(self) -> Tensor:
-        """The last estimate; nothing more is to be run."""
-        assert self._last is not None
-        self.is_interrupted = True
-        return self._last.x0
+    def begin(self) -> None:
+        """The next images are run."""
+        self.is_cut_off = self.is_interrupted
+
+    def cut_off(self, stop: Interrupted) -> Tensor:
+        """The last estimate, which is all that comes of the images in hand."""
+        last = self._last
+        assert last is not None
+        self.is_cut_off = True
+        if isinstance(stop, Skipped):
+            number = last.image + 1
+            self.notes.append(
+                f"image {number} was skipped at step {last.index + 1} of {last.steps}"
+            )
+        else:
+            self.is_interrupted = True
+        return last.x0
 
 
 @contextmanager

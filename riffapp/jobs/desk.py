@@ -142,13 +142,19 @@ class Desk:
         self.step(progress.done, progress.total)
 
     def walked(self, step: Step) -> None:
-        """`step` in the shape that the image core reports in; what there is by then is kept."""
-        from sdcore.errors import Interrupted
+        """`step` in the shape that the image core reports in; what there is by then is kept.
 
+        Raises Interrupted where the job's owner asked to stop, Skipped for the next picture.
+        """
+        from sdcore.errors import Interrupted, Skipped
+
+        store = Store(self.database)
         done = step.run * step.steps + step.index + 1
         total = max(step.runs * step.steps, 1)
-        if Store(self.database).report(self.job.id, done=done, total=total, stage=""):
+        if store.report(self.job.id, done=done, total=total, stage=""):
             raise Interrupted
+        if store.is_skipping(self.job.id):
+            raise Skipped
 
     def show(self, picture: Image, sound: Clip | None = None) -> None:
         """A picture of what forms, and how that sounds, for who watches."""

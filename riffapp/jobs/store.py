@@ -145,6 +145,14 @@ class Store:
                 (number, owner),
             )
 
+    def skip(self, number: int, *, owner: str) -> None:
+        """Have a running job go on with its next picture; of others nothing is changed."""
+        self._database.connection.execute(
+            "INSERT OR IGNORE INTO skips SELECT id FROM jobs "
+            "WHERE id = ? AND owner = ? AND state = 'running'",
+            (number, owner),
+        )
+
     def move(self, number: int, *, owner: str, by: int) -> None:
         """A waiting job `by` places back (1) or forward (-1) among its owner's waiting ones."""
         with self._database.writing() as db:
@@ -213,6 +221,11 @@ class Store:
             "SELECT stopping FROM jobs WHERE id = ?", (number,)
         ).fetchone()
         return bool(row["stopping"])
+
+    def is_skipping(self, number: int) -> bool:
+        """Whether its owner wants the next picture; asked once, it is forgotten."""
+        gone = self._database.connection.execute("DELETE FROM skips WHERE job = ?", (number,))
+        return gone.rowcount > 0
 
     def previewed(self, number: int) -> None:
         """Note that there is a new picture of what forms."""

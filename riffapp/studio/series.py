@@ -225,11 +225,11 @@ class _Counted:
         self._report, self._wishes = report, wishes
 
     def __call__(self, step: Step) -> None:
-        from sdcore.errors import Interrupted
+        from sdcore.errors import Interrupted, Skipped
 
         run = self.finished * step.runs + step.run
         try:
             self._report(replace(step, run=run, runs=self._wishes * step.runs))
-        except Interrupted:
-            self.is_stopped = True
+        except Interrupted as stop:
+            self.is_stopped = not isinstance(stop, Skipped)
             raise

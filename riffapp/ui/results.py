@@ -24,6 +24,7 @@ from riffapp.ui.recall import redraw
 # Draws works at a place, which sets their widgets apart from those elsewhere.
 Show = Callable[[Sequence[Work], str], None]
 POLL_S = 0.4
+_IMAGES = ("txt2img", "img2img")  # rooms whose pictures can be skipped
 KEPT_JOBS = 6
 
 _STEPS_REM = (3.8, 0.9, 1.9, 0.9, 2.8, 0.9, 1.9, 1.4, 3.8, 0.9, 1.9, 0.9, 2.8, 1.6, 1.9, 1.1)
@@ -86,6 +87,17 @@ def progress(job: Job) -> None:
     """A bar that follows a job, what forms, and a way to stop it."""
     with st.container(horizontal=True, vertical_alignment="center", key=f"progress_{job.id}"):
         st.progress(job.share, text=f"{say.plain(job.title)}: {stage(job)}")
+        if job.state == "running" and job.kind in _IMAGES and job.total:
+            st.button(
+                "Skip",
+                icon=":material/skip_next:",
+                key=f"skip_{job.id}",
+                help="Keep this picture as it is and go on with the next one",
+                on_click=visitor.store().skip,
+                args=(job.id,),
+                kwargs={"owner": job.owner},
+                disabled=job.stopping,
+            )
         st.button(
             "Stop" if job.state == "running" else "Cancel",
             icon=":material/stop:",

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from sdcore import latents
-from sdcore.errors import Interrupted, MachineError, RequestError, UnknownName
+from sdcore.errors import Interrupted, MachineError, RequestError, Skipped, UnknownName
 from sdcore.generate import generate, walk
 from sdcore.models.checkpoint import Checkpoint
 from sdcore.models.shelf import Shelf
@@ -480,6 +480,27 @@ def test_an_interrupted_run_gives_what_there_is(checkpoint: Checkpoint) -> None:
     assert result.is_interrupted and len(result.images) == 2 and result.seeds == (0, 1)
     expected = latents.decode(checkpoint, estimates[-1])[0]
     assert result.images[1].tobytes() == expected.tobytes()
+
+
+def test_a_skipped_image_is_kept_as_it_was_and_the_next_one_whole(checkpoint: Checkpoint) -> None:
+    request = replace(REQUEST, batch=3, hires=Hires(scale=2, strength=0.5))
+    whole = generate(checkpoint, request)
+    seen: list[Step] = []
+
+    def skip(step: Step) -> None:
+        seen.append(step)
+        if step.image == 1 and step.index == 1:
+            raise Skipped
+
+    result = generate(checkpoint, request, on_step=skip)
+    assert not result.is_interrupted and result.seeds == (0, 1, 2)
+    assert [one.tobytes() for one in result.images[::2]] == [
+        one.tobytes() for one in whole.images[::2]
+    ]
+    expected = latents.decode(checkpoint, next(s.x0 for s in seen if s.run == 2 and s.index == 1))
+    assert result.images[1].tobytes() == expected[0].tobytes()  # its second pass was not run
+    assert [s.run for s in seen if s.index == 0] == [0, 1, 2, 4, 5] and seen[-1].runs == 6
+    assert f"image 2 was skipped at step 2 of {seen[0].steps}" in result.notes
 
 
 # Refusals

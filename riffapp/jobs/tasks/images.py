@@ -159,8 +159,8 @@ class Watch:
         self._stage, self._walks, self._walk = stage, walks, -1
 
     def __call__(self, step: Step) -> None:
-        """Raises Interrupted where the job's owner asked to stop."""
-        from sdcore.errors import Interrupted
+        """Raises as `Desk.walked` does."""
+        from sdcore.errors import Interrupted, Skipped
 
         if step.run == 0 and step.index == 0:
             self._walk += 1
@@ -171,8 +171,8 @@ class Watch:
         try:
             runs = self._stages * self._walks * step.runs
             self._desk.walked(replace(step, run=run, runs=runs))
-        except Interrupted:
-            self.is_interrupted = True
+        except Interrupted as stop:
+            self.is_interrupted = not isinstance(stop, Skipped)
             raise
 
     def _show(self, step: Step) -> None:

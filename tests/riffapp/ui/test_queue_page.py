@@ -113,6 +113,15 @@ def test_what_runs_shows_its_steps_and_can_be_stopped(opened: Opened, store: Sto
     assert at.button(key=f"stop_{number}").disabled
 
 
+def test_the_picture_in_hand_can_be_skipped(opened: Opened, store: Store) -> None:
+    number = store.submit(SOMEBODY, "txt2img", "{}", title="a house")
+    store.take()
+    store.report(number, done=3, total=8, stage="")
+    at = opened("queue")
+    press(at, f"skip_{number}")
+    assert store.is_skipping(number) and not store.is_stopping(number)
+
+
 def test_what_is_over_says_its_outcome_its_time_and_its_reason(
     opened: Opened, store: Store
 ) -> None:

@@ -127,6 +127,22 @@ def test_interrupting_keeps_the_picture_as_it_is_by_then(
     assert work.facts["seed"] == 5 and _file(work).exists()
 
 
+def test_skipping_goes_on_with_the_next_picture(
+    desk: Callable[[Pictures], Desk], wish: ImageWish
+) -> None:
+    task = Pictures(wish=replace(wish, request=replace(ASKED, steps=9)), rounds=3)
+    place = desk(task)
+    store = Store(place.database)
+    store.skip(place.job.id, owner="bob")  # somebody else's
+    assert not store.is_skipping(place.job.id)
+    store.skip(place.job.id, owner="ann")
+    task.perform(place)
+    works = Gallery(place.database).of_job(place.job.id)
+    assert [work.facts["seed"] for work in works] == [5, 6, 7]
+    assert any("skipped at step 1 of 9" in line for line in works[0].lines)
+    assert not works[1].lines
+
+
 def test_progress_counts_all_rounds_and_shows_what_forms(
     desk: Callable[[Pictures], Desk], wish: ImageWish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
