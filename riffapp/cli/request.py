@@ -8,7 +8,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from riffapp import settings
-from riffapp.cli.flags import ALTERNATIVE, HIRES, MASK, REQUEST, START, Flags, said_by
+from riffapp.cli.flags import (
+    ALTERNATIVE,
+    HIRES,
+    MASK,
+    OUTPAINT,
+    REDRAW,
+    REQUEST,
+    START,
+    Flags,
+    said_by,
+)
 from riffapp.errors import UsageError
 
 if TYPE_CHECKING:
@@ -43,8 +53,20 @@ def request_of(args: argparse.Namespace) -> ImageRequest:
         mask=mask | _mask_extras(args),
     )
     picture = images.open_picture(args.picture)
+    unsaid = args.source is None and args.width is None and args.height is None
+    if unsaid and not said_by(args, REDRAW + OUTPAINT):  # those say how large the tiles are
+        width, height = _in_shape(picture.size, request.width * request.height)
+        given = replace(given, request=replace(request, width=width, height=height))
     covers = None if args.mask is None else images.open_picture(args.mask, mode="RGBA")
     return infotext.with_pictures(given, start=picture, mask=covers)
+
+
+def _in_shape(size: tuple[int, int], area: int) -> tuple[int, int]:
+    """As many pixels as the checkpoint likes to draw, in the shape of a picture."""
+    width, height = size
+    scale = (area / (width * height)) ** 0.5
+    sides = (min(max(64, 8 * round(side * scale / 8)), 2048) for side in (width, height))
+    return next(sides), next(sides)
 
 
 def _start_extras(args: argparse.Namespace) -> dict[str, Any]:

@@ -88,6 +88,23 @@ def test_img2img_inpaints_where_the_mask_is_white(
     assert not np.array_equal(made[:, :24], before[:, :24])
 
 
+@pytest.mark.parametrize(("given", "expected"), [((300, 225), (144, 112)), ((64, 64), (128, 128))])
+def test_img2img_draws_in_the_shape_of_its_picture_where_no_size_is_said(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    given: tuple[int, int],
+    expected: tuple[int, int],
+) -> None:
+    Image.new("RGB", given, "white").save(tmp_path / "given.png")
+    words = ["img2img", tmp_path / "given.png", "house", "--steps", 1, "--device", "cpu"]
+    assert _run(capsys, *words, "-o", tmp_path / "a.png")[0] == 0
+    with Image.open(tmp_path / "a.png") as made:
+        assert made.size == expected
+    assert _run(capsys, *words, "--width", 64, "--height", 96, "-o", tmp_path / "b.png")[0] == 0
+    with Image.open(tmp_path / "b.png") as made:
+        assert made.size == (64, 96)
+
+
 @pytest.mark.parametrize(
     "flags",
     [
